@@ -1,1 +1,33 @@
-//! Part of offproc.
+//! The core of [offproc](https://docs.rs/offproc): worker processes, the wire to them, and their certain end.
+//!
+//! Programs depend on `offproc`; this crate is what its pool and its runtime adapters are built on.
+//!
+//! The folders say which process a line runs in: `parent/`, `worker/`, and `wire/` for what both share; `sys/` is the
+//! operating system. `docs/architecture.md` in the repository has the whole picture.
+#![deny(unsafe_code)]
+
+mod error;
+mod parent;
+mod sys;
+mod wire;
+mod worker;
+
+pub use error::{BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, Phase};
+pub use parent::keeper::entrust;
+pub use parent::launcher::Launcher;
+pub use parent::runtime::{BoxFuture, Fallback, Host, Runtime, RuntimeId, Watch, watch_with_async_io};
+pub use parent::settings::Settings;
+pub use parent::spawn::Spawn;
+pub use parent::worker::{Outcome, Verdict, Worker, WorkerProcess};
+pub use wire::message::{Answer, Request};
+
+/// Serves and exits in a worker process; returns in any other. The first line of `main`, where the feature
+/// `auto-init` is off; a second call does nothing.
+pub fn init() {
+    worker::entry::enter(|| {});
+}
+
+/// Runs `hook` at the orderly end of the program.
+pub fn at_exit(hook: fn()) {
+    sys::at_exit::register(hook);
+}

@@ -1,0 +1,91 @@
+//! What can go wrong with a call, the outcomes kept apart.
+
+mod broken;
+mod codec;
+mod panic;
+
+use std::{fmt, io};
+
+pub use broken::{BrokenWorkerError, Phase};
+pub use codec::{DecodeError, EncodeError};
+pub use panic::PanicError;
+
+/// Why a call has no result.
+///
+/// The variants tell who is to blame and what became of the worker; in every case the pool is ready for the next
+/// call.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The function panicked. The worker lives on (under `panic = "abort"` it is replaced).
+    Panicked(PanicError),
+    /// The worker process died before it answered. It is replaced on the next call.
+    BrokenWorker(BrokenWorkerError),
+    /// An argument or a result could not be serialised, or is larger than the frame limit. The worker lives on.
+    Encode(EncodeError),
+    /// An argument or a result could not be deserialised. The worker lives on.
+    Decode(DecodeError),
+    /// The time limit of the call passed; its worker was killed.
+    TimedOut,
+    /// A worker could not be started.
+    Spawn(io::Error),
+    /// The context is closed.
+    Closed,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(e) => e.fmt(f),
+            Self::BrokenWorker(e) => e.fmt(f),
+            Self::Encode(e) => e.fmt(f),
+            Self::Decode(e) => e.fmt(f),
+            Self::TimedOut => f.write_str("the call passed its time limit and its worker was killed"),
+            Self::Spawn(e) => write!(f, "a worker could not be started: {e}"),
+            Self::Closed => f.write_str("the worker context is closed"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Spawn(e) => Some(e),
+            // The others print themselves whole; naming them here too would print everything twice.
+            _ => None,
+        }
+    }
+}
+
+impl From<PanicError> for Error {
+    fn from(error: PanicError) -> Self {
+        Self::Panicked(error)
+    }
+}
+
+impl From<BrokenWorkerError> for Error {
+    fn from(error: BrokenWorkerError) -> Self {
+        Self::BrokenWorker(error)
+    }
+}
+
+impl From<EncodeError> for Error {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+const _: () = {
+    const fn assert_error<T: std::error::Error + Send + Sync + 'static>() {}
+    assert_error::<Error>();
+    assert_error::<PanicError>();
+    assert_error::<BrokenWorkerError>();
+    assert_error::<EncodeError>();
+    assert_error::<DecodeError>();
+};

@@ -1,0 +1,37 @@
+//! The keeper: one thread that drives what outlives its caller. It reaps workers, sees abandoned calls to their end,
+//! and closes contexts that were dropped. It sleeps while there is nothing to do, and is the only thread of offproc's
+//! own in the parent.
+
+use async_executor::Executor;
+use std::future::{Future, pending};
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+static ERRANDS: Executor<'static> = Executor::new();
+
+/// Starts the keeper if it does not run yet.
+///
+/// # Errors
+///
+/// The system has no room for one more thread.
+pub(crate) fn ensure() -> io::Result<()> {
+    static RUNS: Mutex<bool> = Mutex::new(false);
+    let mut runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*runs {
+        std::thread::Builder::new().name("offproc-keeper".into()).spawn(|| {
+            loop {
+                // An errand that panics must not end the others.
+                let run = || async_io::block_on(ERRANDS.run(pending::<()>()));
+                let _ = std::panic::catch_unwind(run);
+            }
+        })?;
+        *runs = true;
+    }
+    Ok(())
+}
+
+/// Has the keeper drive a future to its end. It runs once [`ensure`] has succeeded, as it has wherever a worker was
+/// started.
+pub fn entrust(errand: impl Future<Output = ()> + Send + 'static) {
+    ERRANDS.spawn(errand).detach();
+}

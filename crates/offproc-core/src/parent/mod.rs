@@ -1,0 +1,11 @@
+//! What runs in the parent process: starting workers, talking to them, killing and reaping them.
+
+pub(crate) mod keeper;
+pub(crate) mod launcher;
+pub(crate) mod line;
+pub(crate) mod process;
+pub(crate) mod runtime;
+pub(crate) mod settings;
+pub(crate) mod spawn;
+pub(crate) mod stream;
+pub(crate) mod worker;

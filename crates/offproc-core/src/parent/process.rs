@@ -1,0 +1,142 @@
+//! A worker's process, as the parent knows it: killed by whoever may, reaped by the keeper, seen to end by whoever
+//! waits.
+
+use super::keeper;
+use crate::error::{BrokenWorkerError, Phase};
+use crate::sys::process::Child;
+use atomic_waker::AtomicWaker;
+use std::fmt;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// Told of the end of a process before anybody can see it.
+type Hook = Box<dyn FnOnce(Option<BrokenWorkerError>) + Send>;
+
+pub(crate) struct Process {
+    child: Child,
+    end: OnceLock<Option<ExitStatus>>,
+    reaped: AtomicBool,
+    // One at a time waits: whoever holds the `Worker`.
+    waiter: AtomicWaker,
+    phase: AtomicU8,
+    excused: AtomicBool,
+    hook: Mutex<Option<Hook>>,
+}
+
+impl Process {
+    /// Takes charge of a child: the keeper waits for its end from now on.
+    pub(crate) fn adopt(child: Child) -> Arc<Self> {
+        let process = Arc::new(Self {
+            child,
+            end: OnceLock::new(),
+            reaped: AtomicBool::new(false),
+            waiter: AtomicWaker::new(),
+            phase: AtomicU8::new(Phase::Start as u8),
+            excused: AtomicBool::new(false),
+            hook: Mutex::new(None),
+        });
+        let reaped = Arc::clone(&process);
+        keeper::entrust(async move {
+            let status = reaped.child.wait().await;
+            reaped.record_end(status);
+        });
+        process
+    }
+
+    fn record_end(&self, status: Option<ExitStatus>) {
+        // Under the lock, so that a hook installed meanwhile either sees the end or is seen here.
+        let hook = {
+            let mut hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = self.end.set(status);
+            hook.take()
+        };
+        if let Some(hook) = hook {
+            hook(self.blame());
+        }
+        // Last, so that whoever sees the end finds it on the books.
+        self.reaped.store(true, Ordering::SeqCst);
+        self.waiter.wake();
+    }
+
+    /// Installs what is told of the end: an error when it was unclean and nobody waited for an answer.
+    pub(crate) fn on_end(&self, told: Hook) {
+        let mut hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.end.get().is_none() {
+            *hook = Some(told);
+        } else {
+            drop(hook);
+            told(self.blame());
+        }
+    }
+
+    /// The end as an error, when it is one, came while the process had no job, and was not our doing.
+    fn blame(&self) -> Option<BrokenWorkerError> {
+        let clean = self.end.get().copied().flatten().is_none_or(|status| status.success());
+        let idle = matches!(self.phase(), Phase::Idle | Phase::Shutdown);
+        (idle && !clean && !self.excused.load(Ordering::SeqCst)).then(|| self.error())
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// SIGKILL, now. Its end is then nobody's fault.
+    pub(crate) fn kill(&self) {
+        if !self.has_ended() {
+            self.excused.store(true, Ordering::SeqCst);
+            self.child.kill();
+        }
+    }
+
+    /// SIGKILL for a process that overstayed; its end is told as an error.
+    pub(crate) fn kill_overdue(&self) {
+        self.child.kill();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.reaped.load(Ordering::SeqCst)
+    }
+
+    /// True while it runs a job.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.phase() == Phase::Job
+    }
+
+    /// Ready once the process is reaped.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_ended() {
+            return Poll::Ready(());
+        }
+        self.waiter.register(cx.waker());
+        // The end may have come between the look and the registration.
+        if self.has_ended() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Blocks until the process has ended, at most until the deadline. For the end of the program.
+    pub(crate) fn wait_until(&self, deadline: Instant) -> bool {
+        self.has_ended() || self.child.wait_until(deadline)
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::SeqCst);
+    }
+
+    fn phase(&self) -> Phase {
+        const ALL: [Phase; 5] = [Phase::Start, Phase::Init, Phase::Job, Phase::Idle, Phase::Shutdown];
+        ALL[usize::from(self.phase.load(Ordering::SeqCst))]
+    }
+
+    /// How it ended, for a report.
+    pub(crate) fn error(&self) -> BrokenWorkerError {
+        BrokenWorkerError::new(self.pid(), self.end.get().copied().flatten(), self.phase())
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Process").field("pid", &self.pid()).field("end", &self.end).finish_non_exhaustive()
+    }
+}

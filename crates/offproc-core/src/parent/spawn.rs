@@ -1,0 +1,58 @@
+//! Starting the program's own executable once more, as a worker.
+
+use super::keeper;
+use super::launcher::{Guard, Launched, Launcher, sealed};
+use super::process::Process;
+use super::runtime::{BoxFuture, Host};
+use crate::sys::{descriptors, process::Child};
+use crate::wire::frame::VERSION;
+use crate::wire::hello::MARKER;
+use std::io;
+use std::process::{Command, Stdio};
+
+/// `WorkerType::Spawn`: a new process of the same executable.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spawn;
+
+impl sealed::Sealed for Spawn {}
+
+impl Launcher for Spawn {
+    fn launch(&self, host: &Host) -> BoxFuture<io::Result<sealed::Started>> {
+        // Starting a process blocks until the new program is loaded, about a millisecond: not here.
+        let (sender, receiver) = async_channel::bounded(1);
+        host.current().unblock(Box::new(move || {
+            // If nobody waits any more, the guard inside ends what was started.
+            let _ = sender.try_send(launch());
+        }));
+        Box::pin(async move {
+            match receiver.recv().await {
+                Ok(started) => started.map(sealed::Started),
+                Err(_) => Err(io::Error::other("the async runtime shut down before it could start the worker")),
+            }
+        })
+    }
+}
+
+fn launch() -> io::Result<Launched> {
+    keeper::ensure()?;
+    let (control, worker_control) = descriptors::pair()?;
+    let (lifeline, worker_lifeline) = descriptors::pair()?;
+    let mut command = Command::new(executable()?);
+    let mut arguments = std::env::args_os();
+    if let Some(name) = arguments.next() {
+        std::os::unix::process::CommandExt::arg0(&mut command, name);
+    }
+    // No `pre_exec`: std then uses `posix_spawn`, whose cost does not grow with the memory of this process.
+    command.args(arguments).env(MARKER, VERSION.to_string()).stdin(Stdio::from(worker_control));
+    let process = Guard(Process::adopt(Child::spawn(&mut command)?));
+    Ok(Launched { process, control, lifeline, worker_lifeline })
+}
+
+/// The running executable itself, whatever has become of its file since; where there is no `/proc`, its file.
+fn executable() -> io::Result<std::path::PathBuf> {
+    let itself = std::path::Path::new("/proc/self/exe");
+    if cfg!(any(target_os = "linux", target_os = "android")) && itself.exists() {
+        return Ok(itself.to_owned());
+    }
+    std::env::current_exe()
+}

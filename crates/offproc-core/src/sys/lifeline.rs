@@ -1,0 +1,37 @@
+//! The lifeline: what ends a worker when its parent goes.
+//!
+//! One end of a socket pair is the worker's, the other only the parent's; nothing is ever sent on it. When the parent
+//! goes, by whatever road, the kernel closes its end and, as the worker has asked for, sends the worker SIGKILL: a
+//! signal that reaches it in an endless loop, stopped, or with every signal blocked. No thread waits for it, and it
+//! is the process that counts, not the thread that started the worker (as it is with `PR_SET_PDEATHSIG`).
+#![allow(unsafe_code)]
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// From here on the end of the parent ends this process.
+///
+/// The descriptor is left open for the life of the process: closing it would cut the line.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn hold(line: OwnedFd) -> io::Result<()> {
+    const F_SETSIG: i32 = 10;
+    let fd = line.as_raw_fd();
+    // SAFETY: `getpid` has no preconditions; these `fcntl` commands take an integer and only change what the kernel
+    // notes about an open descriptor of ours.
+    unsafe {
+        check(libc::fcntl(fd, libc::F_SETOWN, libc::getpid()))?;
+        check(libc::fcntl(fd, F_SETSIG, libc::SIGKILL))?;
+        let flags = check(libc::fcntl(fd, libc::F_GETFL))?;
+        check(libc::fcntl(fd, libc::F_SETFL, flags | libc::O_ASYNC))?;
+    }
+    // The parent may have gone before the signal was asked for; then it never comes.
+    let gone = poll(&mut [PollFd::new(&line, PollFlags::IN)], Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0;
+    std::mem::forget(line);
+    if gone { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn check(result: i32) -> io::Result<i32> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}

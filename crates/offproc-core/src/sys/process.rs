@@ -1,0 +1,80 @@
+//! A child process: killed and waited for through its pidfd, never by a bare pid, which may be another's by then.
+
+use async_io::Async;
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
+
+/// A child process that has been started and not yet been waited for.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pid: u32,
+    pidfd: OwnedFd,
+}
+
+impl Child {
+    /// Starts the command; what fails after that ends the child before it is reported.
+    pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
+        let mut child = command.spawn()?;
+        #[allow(clippy::cast_possible_wrap, reason = "process ids are positive in both types")]
+        let opened = Pid::from_raw(child.id() as i32).ok_or(io::ErrorKind::NotFound.into());
+        match opened.and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?)) {
+            Ok(pidfd) => Ok(Self { pid: child.id(), pidfd }),
+            Err(e) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(e)
+            }
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Sends SIGKILL; a process that has ended already is left in peace.
+    pub(crate) fn kill(&self) {
+        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+    }
+
+    /// Waits for the end without taking a thread, and reaps. `None` when somebody else got the status first.
+    pub(crate) async fn wait(&self) -> Option<ExitStatus> {
+        loop {
+            match self.try_wait() {
+                Ok(Some(status)) => return status,
+                Ok(None) => {}
+                Err(_) => return None,
+            }
+            let readable = match Async::new_nonblocking(self.pidfd.as_fd()) {
+                Ok(watched) => watched.readable().await,
+                Err(e) => Err(e),
+            };
+            if readable.is_err() {
+                // No descriptors or memory for the watch: ask again a little later rather than leave a zombie.
+                async_io::Timer::after(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    /// Waits on the calling thread, until the deadline at the latest; tells whether the child has ended.
+    pub(crate) fn wait_until(&self, deadline: std::time::Instant) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let left = deadline.saturating_duration_since(std::time::Instant::now());
+        let left = Timespec::try_from(left).ok();
+        matches!(poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], left.as_ref()), Ok(n) if n > 0)
+    }
+
+    /// `Ok(None)` while it runs.
+    fn try_wait(&self) -> io::Result<Option<Option<ExitStatus>>> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        let Some(status) = waitid(WaitId::PidFd(self.pidfd.as_fd()), options)? else { return Ok(None) };
+        let raw = match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => code << 8,
+            (None, Some(signal)) => signal | if status.dumped() { 0x80 } else { 0 },
+            (None, None) => return Ok(Some(None)),
+        };
+        Ok(Some(Some(ExitStatus::from_raw(raw))))
+    }
+}

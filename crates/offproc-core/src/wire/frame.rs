@@ -1,0 +1,174 @@
+//! Frames: a fixed header, then a body of the length it names.
+//!
+//! ```text
+//! offset 0  version   u8, [`VERSION`]
+//!        1  kind      u8, [`Kind`]
+//!        2  zero      6 bytes
+//!        8  length    u64, little endian, of the body
+//!       16  body
+//! ```
+//!
+//! The decoder does no input or output itself: it hands out space to read into. A length is checked against the
+//! limit, and then believed only as far as bytes have come: memory grows with what was received.
+
+use super::buffer;
+use std::{fmt, io};
+
+/// The version of the whole protocol, in every frame.
+pub(crate) const VERSION: u8 = 1;
+/// The size of a frame's header.
+pub(crate) const HEADER: usize = 16;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $value:literal,)*) => {
+        /// What a frame is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Kind { $($(#[$doc])* $name = $value,)* }
+
+        impl Kind {
+            fn from_byte(byte: u8) -> Option<Self> {
+                match byte { $($value => Some(Self::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Parent to worker: who we are and how to serve.
+    Hello = 1,
+    /// Parent to worker: a function and its argument.
+    Job = 2,
+    /// Worker to parent: it is of the same build, and begins to set itself up.
+    Welcome = 16,
+    /// Worker to parent: it is set up and waits for jobs.
+    Ready = 17,
+    /// Worker to parent: it will not serve, with the reason.
+    Refused = 18,
+    /// Worker to parent: the result of the job.
+    Done = 19,
+    /// Worker to parent: why the job has no result.
+    Failed = 20,
+    /// Worker to parent, after the answer: it stays for another job.
+    Stays = 21,
+    /// Worker to parent: it leaves, and takes no job any more.
+    Leaves = 22,
+}
+
+/// A whole frame, in a buffer of its own.
+pub(crate) struct Frame {
+    pub(crate) kind: Kind,
+    buffer: Vec<u8>,
+    end: usize,
+}
+
+impl Frame {
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.buffer[HEADER..self.end]
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} of {} bytes", self.kind, self.end - HEADER)
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        buffer::give(std::mem::take(&mut self.buffer));
+    }
+}
+
+/// Starts a frame: the body is appended to the buffer, then [`finish`] writes the header.
+pub(crate) fn begin() -> Vec<u8> {
+    let mut buffer = buffer::take();
+    buffer.resize(HEADER, 0);
+    buffer
+}
+
+/// Writes the header of the frame that `buffer` contains.
+pub(crate) fn finish(kind: Kind, buffer: &mut [u8]) {
+    let length = (buffer.len() - HEADER) as u64;
+    let mut header = [0; HEADER];
+    header[0] = VERSION;
+    header[1] = kind as u8;
+    header[8..].copy_from_slice(&length.to_le_bytes());
+    buffer[..HEADER].copy_from_slice(&header);
+}
+
+/// Puts frames together from bytes as they come.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    buffer: Vec<u8>,
+    filled: usize,
+    limit: usize,
+}
+
+impl Decoder {
+    const FIRST: usize = 4096;
+
+    /// A decoder of frames whose bodies have at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { buffer: Vec::new(), filled: 0, limit }
+    }
+
+    /// From here on, bodies may have at most `limit` bytes.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// True when part of a frame has come.
+    pub(crate) fn is_midway(&self) -> bool {
+        self.filled > 0
+    }
+
+    /// Where to put the bytes that come next; never empty.
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        if self.filled == self.buffer.len() {
+            // Twice what has come, but not beyond the frame under way: never what a header merely promises.
+            let mut size = (self.filled * 2).max(Self::FIRST);
+            if let Ok(Some((_, end))) = self.header() {
+                size = size.min(end.max(self.filled + 1));
+            }
+            self.buffer.resize(size, 0);
+        }
+        &mut self.buffer[self.filled..]
+    }
+
+    /// Notes that the first `count` bytes of [`space`](Self::space) were filled.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.filled += count;
+        assert!(self.filled <= self.buffer.len());
+    }
+
+    /// The next whole frame, when all of it has come.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Frame>> {
+        let Some((kind, end)) = self.header()? else { return Ok(None) };
+        if self.filled < end {
+            return Ok(None);
+        }
+        let mut rest = buffer::take();
+        rest.extend_from_slice(&self.buffer[end..self.filled]);
+        self.filled = rest.len();
+        let buffer = std::mem::replace(&mut self.buffer, rest);
+        Ok(Some(Frame { kind, buffer, end }))
+    }
+
+    /// What the header says, when it has come: the kind and where the frame ends.
+    fn header(&self) -> io::Result<Option<(Kind, usize)>> {
+        let Some(header) = self.buffer[..self.filled].first_chunk::<HEADER>() else { return Ok(None) };
+        let bad = |what: String| Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        if header[0] != VERSION {
+            return bad(format!("the other side speaks version {} of the protocol, this one {VERSION}", header[0]));
+        }
+        let Some(kind) = Kind::from_byte(header[1]) else {
+            return bad(format!("a frame of unknown kind {}", header[1]));
+        };
+        let length = u64::from_le_bytes(*header[8..].first_chunk().expect("8 bytes"));
+        match usize::try_from(length) {
+            Ok(length) if length <= self.limit => Ok(Some((kind, HEADER + length))),
+            _ => bad(format!("a frame of {length} bytes is above the limit of {} bytes", self.limit)),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What both sides share: frames, messages, and how values and functions travel. `docs/wire-format.md` is its page.
+
+pub(crate) mod buffer;
+pub(crate) mod codec;
+pub(crate) mod frame;
+pub(crate) mod function;
+pub(crate) mod hello;
+pub(crate) mod message;
