@@ -1,1 +1,43 @@
-//! Part of offproc.
+//! The pool of [offproc](https://docs.rs/offproc): who may use a worker, and when.
+//!
+//! Programs depend on `offproc`, which re-exports all of this.
+//!
+//! Under `--cfg loom` only `limiter` and `sync` are compiled: see `tests/loom_limiter.rs`.
+#![forbid(unsafe_code)]
+
+mod limiter;
+mod sync;
+
+pub use limiter::{Acquire, Limiter, Permit};
+
+#[cfg(not(loom))]
+mod builder;
+#[cfg(not(loom))]
+mod call;
+#[cfg(not(loom))]
+mod context;
+#[cfg(not(loom))]
+mod default_limiter;
+#[cfg(not(loom))]
+mod lease;
+#[cfg(not(loom))]
+mod runtime;
+#[cfg(not(loom))]
+mod scope;
+#[cfg(not(loom))]
+mod shared;
+#[cfg(not(loom))]
+mod shutdown;
+#[cfg(not(loom))]
+mod statistics;
+
+#[cfg(not(loom))]
+pub use self::{
+    builder::{ConfigError, WorkerContextBuilder},
+    call::{Call, RunSync, run_sync},
+    context::{WorkerContext, configure_default_context, default_context_statistics},
+    default_limiter::current_default_worker_limiter,
+    statistics::Statistics,
+};
+#[cfg(not(loom))]
+pub use offproc_core::{BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, Phase, Runtime};

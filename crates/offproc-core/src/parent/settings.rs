@@ -1,10 +1,10 @@
 //! What the workers of a context are told.
 
 use crate::sys::image::Image;
+use crate::wire::codec;
 use crate::wire::frame::{self, Kind};
 use crate::wire::function::Place;
 use crate::wire::hello::Hello;
-use crate::wire::codec;
 use crate::worker::entry;
 use std::time::Duration;
 

@@ -52,6 +52,7 @@ pub struct Worker {
     awaits_verdict: bool,
     hung_up: bool,
     is_spent: bool,
+    is_late: bool,
 }
 
 impl Worker {
@@ -102,6 +103,7 @@ impl Worker {
             awaits_verdict: false,
             hung_up: false,
             is_spent: false,
+            is_late: false,
         }
     }
 
@@ -209,7 +211,7 @@ impl Worker {
                 return Poll::Ready(if self.process.0.has_ended() { Verdict::Leaves } else { Verdict::Stays });
             }
             match std::task::ready!(self.poll_said(cx, host)) {
-                Said::Frame(frame) if frame.kind == Kind::Stays => self.awaits_verdict = false,
+                Said::Frame(frame) if frame.kind == Kind::Stays => (self.awaits_verdict, self.is_late) = (false, false),
                 _ => return Poll::Ready(Verdict::Leaves),
             }
         }
@@ -224,6 +226,23 @@ impl Worker {
     /// SIGKILL (or what the system has for it), sent by the time this returns; the keeper reaps.
     pub fn kill(&self) {
         self.process.0.kill();
+    }
+
+    /// True when its verdict was waited for before, and did not come in time.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.is_late
+    }
+
+    /// Notes that its verdict did not come in time.
+    pub fn set_late(&mut self) {
+        self.is_late = true;
+    }
+
+    /// How the process ended, or that it has not, as an error.
+    #[must_use]
+    pub fn error(&self) -> BrokenWorkerError {
+        self.process.0.error()
     }
 
     /// Tells the worker to leave once it has nothing to do.
@@ -256,7 +275,6 @@ impl Worker {
             }
         }
     }
-
 
     /// The next frame, or the end. Death is seen on the process: a grandchild may hold the connection open, and a
     /// living worker may have closed it.

@@ -56,7 +56,10 @@ fn claim() -> Result<OwnedFd, String> {
     let peer = peer(stdin).map_err(|e| format!("its stdin is not a private socket of its parent ({e})"))?;
     let parent = rustix::process::getppid();
     if Some(peer.pid) != parent {
-        return Err(format!("the socket at its stdin belongs to process {}, not to its parent", peer.pid.as_raw_nonzero()));
+        return Err(format!(
+            "the socket at its stdin belongs to process {}, not to its parent",
+            peer.pid.as_raw_nonzero()
+        ));
     }
     if peer.uid != rustix::process::getuid() || peer.uid != rustix::process::geteuid() {
         return Err("its parent is another user".to_owned());

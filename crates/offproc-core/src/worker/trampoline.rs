@@ -33,10 +33,8 @@ pub(crate) fn call(
     out: &mut Vec<u8>,
     limit: usize,
 ) -> Result<(), Failure> {
-    let (trampoline, function) = trampoline
-        .address()
-        .and_then(|trampoline| Ok((trampoline, function.address()?)))
-        .map_err(Failure::Decode)?;
+    let (trampoline, function) =
+        trampoline.address().and_then(|trampoline| Ok((trampoline, function.address()?))).map_err(Failure::Decode)?;
     // SAFETY: the place was made from a `Trampoline` by `Request::new` in the parent, which the kernel vouches for,
     // and which runs the same build; it was checked to lie in the executable's code.
     let trampoline = unsafe { std::mem::transmute::<*const (), Trampoline>(trampoline as *const ()) };

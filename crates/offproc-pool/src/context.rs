@@ -1,0 +1,154 @@
+//! Contexts: workers of one kind, kept apart from others.
+
+use crate::builder::{ConfigError, WorkerContextBuilder};
+use crate::call::{RunSync, run_sync};
+use crate::shared::Shared;
+use crate::statistics::Statistics;
+use offproc_core::BrokenWorkerError;
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A set of workers with settings of their own. Clones are handles to the same workers.
+///
+/// When the last handle is dropped without [`close`](Self::close), the idle workers are asked to leave, and those with
+/// a job leave after it; who has not left a grace period later is killed.
+#[derive(Clone)]
+pub struct WorkerContext {
+    handle: Arc<Handle>,
+}
+
+struct Handle(Arc<Shared>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.begin_close();
+    }
+}
+
+impl WorkerContext {
+    /// Settings for a context.
+    pub fn builder() -> WorkerContextBuilder {
+        WorkerContextBuilder::default()
+    }
+
+    pub(crate) fn open(builder: WorkerContextBuilder) -> Self {
+        Self { handle: Arc::new(Handle(Shared::new(builder))) }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.handle.0
+    }
+
+    /// [`run_sync`](crate::run_sync()) on this context's workers.
+    pub fn run_sync<A, R>(&self, f: fn(A) -> R, arg: A) -> RunSync<A, R>
+    where
+        A: Serialize + DeserializeOwned,
+        R: Serialize + DeserializeOwned,
+    {
+        run_sync(f, arg).on(self)
+    }
+
+    /// How many workers there are, and what they do.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.shared().statistics()
+    }
+
+    /// See [`WorkerContextBuilder::idle_timeout`].
+    #[must_use]
+    pub fn idle_timeout(&self) -> Duration {
+        self.shared().settings.idle_timeout
+    }
+
+    /// See [`WorkerContextBuilder::init`].
+    #[must_use]
+    pub fn init(&self) -> Option<fn()> {
+        self.shared().settings.init
+    }
+
+    /// See [`WorkerContextBuilder::retire`].
+    #[must_use]
+    pub fn retire(&self) -> Option<fn() -> bool> {
+        self.shared().settings.retire
+    }
+
+    /// See [`WorkerContextBuilder::grace_period`].
+    #[must_use]
+    pub fn grace_period(&self) -> Duration {
+        self.shared().grace_period
+    }
+
+    /// See [`WorkerContextBuilder::start_timeout`].
+    #[must_use]
+    pub fn start_timeout(&self) -> Duration {
+        self.shared().settings.start_timeout
+    }
+
+    /// See [`WorkerContextBuilder::frame_limit`].
+    #[must_use]
+    pub fn frame_limit(&self) -> usize {
+        self.shared().settings.frame_limit
+    }
+
+    /// Ends the context: calls that have no worker yet, and all later ones, get
+    /// [`Error::Closed`](crate::Error::Closed); jobs under way are waited for; then the workers leave and are reaped.
+    ///
+    /// A job that somebody still waits for may take as long as it needs. Abandoned jobs and leaving workers have the
+    /// [grace period](Self::grace_period), and are then killed.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokenWorkerError`]: workers ended uncleanly, now or while they were idle, or had to be killed; all are
+    /// counted, and the first ones named. A second `close` reports only what came after the first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not stop the closing, which goes on by itself.
+    pub async fn close(&self) -> Result<(), BrokenWorkerError> {
+        let shared = Arc::clone(self.shared());
+        shared.begin_close();
+        shared.wait_closed().await
+    }
+}
+
+impl fmt::Debug for WorkerContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerContext").field("statistics", &self.statistics()).finish_non_exhaustive()
+    }
+}
+
+/// The default context is never closed: it belongs to no runtime, but to the process.
+static DEFAULT: Mutex<Option<WorkerContext>> = Mutex::new(None);
+
+pub(crate) fn default_context() -> WorkerContext {
+    let mut default = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
+    default.get_or_insert_with(|| WorkerContext::open(WorkerContextBuilder::default())).clone()
+}
+
+/// Replaces the settings of the default context. Meant to be called once, early.
+///
+/// # Errors
+///
+/// [`ConfigError`]: a setting makes no sense, or the default context has workers already, which the new settings
+/// would not reach.
+pub fn configure_default_context(builder: WorkerContextBuilder) -> Result<(), ConfigError> {
+    let context = builder.open()?;
+    let mut default = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
+    if default.as_ref().is_some_and(|used| used.shared().has_workers()) {
+        return Err(ConfigError(
+            "the default context has workers already, which new settings would not reach; configure it before the \
+             first call"
+                .to_owned(),
+        ));
+    }
+    *default = Some(context);
+    Ok(())
+}
+
+/// How many workers the default context has, and what they do.
+#[must_use]
+pub fn default_context_statistics() -> Statistics {
+    default_context().statistics()
+}

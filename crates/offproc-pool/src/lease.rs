@@ -1,0 +1,129 @@
+//! A worker on loan to one call, with the token that pays for it: whatever happens, both come back.
+
+use crate::limiter::Permit;
+use crate::shared::Shared;
+use futures_lite::future;
+use offproc_core::{Answer, BrokenWorkerError, Host, Outcome, Request, Worker, entrust};
+use std::future::poll_fn;
+use std::sync::Arc;
+
+/// A worker on loan. Dropped with a job under way, it kills the worker or leaves it to finish, as the call wants it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    // `None` only between taking it out and forgetting the lease.
+    loan: Option<Loan>,
+    in_flight: bool,
+    kill_on_drop: bool,
+}
+
+#[derive(Debug)]
+struct Loan {
+    shared: Arc<Shared>,
+    worker: Worker,
+    permit: Permit,
+}
+
+impl Lease {
+    pub(crate) fn new(shared: Arc<Shared>, worker: Worker, permit: Permit, kill_on_drop: bool) -> Self {
+        Self { loan: Some(Loan { shared, worker, permit }), in_flight: false, kill_on_drop }
+    }
+
+    pub(crate) fn worker(&mut self) -> &mut Worker {
+        &mut self.loan.as_mut().expect("on loan").worker
+    }
+
+    /// Runs one job.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the job under way; what becomes of it is decided when the lease is dropped.
+    pub(crate) async fn run(&mut self, request: Request, host: &Host) -> Outcome {
+        // Before the job is out: from here on a drop must see to it.
+        self.in_flight = true;
+        let worker = self.worker();
+        worker.post(request);
+        let outcome = poll_fn(|cx| worker.poll_outcome(cx, host)).await;
+        self.in_flight = false;
+        outcome
+    }
+
+    /// The job is done: the worker goes back, and then the token, so that whoever waits for it finds the worker.
+    pub(crate) fn finish(mut self, answer: Answer) -> Answer {
+        self.give_back();
+        answer
+    }
+
+    /// The worker is gone, or going; the token stays with the call.
+    pub(crate) fn discard(mut self) -> Permit {
+        let loan = self.loan.take().expect("on loan");
+        loan.shared.check_off();
+        loan.permit
+    }
+
+    /// The worker goes to the far end of the cache; the token stays with the call.
+    pub(crate) fn set_aside(mut self) -> Permit {
+        let loan = self.loan.take().expect("on loan");
+        loan.shared.check_in_last(loan.worker);
+        loan.permit
+    }
+
+    /// Kills the worker.
+    pub(crate) fn kill(mut self) {
+        self.kill_on_drop = true;
+        self.in_flight = true;
+    }
+
+    fn give_back(&mut self) {
+        if let Some(Loan { shared, worker, permit }) = self.loan.take() {
+            shared.check_in(worker);
+            drop(permit);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.in_flight {
+            return self.give_back();
+        }
+        let Some(loan) = self.loan.take() else { return };
+        if self.kill_on_drop {
+            loan.worker.kill();
+            loan.shared.check_off();
+        } else {
+            entrust(loan.see_through());
+        }
+    }
+}
+
+impl Loan {
+    /// The end of an abandoned job. Once its context is closed it has the grace period left.
+    async fn see_through(mut self) {
+        let host = Host::fallback();
+        let outcome = async { Some(poll_fn(|cx| self.worker.poll_outcome(cx, &host)).await) };
+        let overdue = async {
+            self.shared.overdue().await;
+            None
+        };
+        match future::or(outcome, overdue).await {
+            Some(Outcome::Answered(_)) => {
+                self.shared.check_in(self.worker);
+                drop(self.permit);
+            }
+            // Gone before it took the job, which was abandoned: it need not run.
+            Some(Outcome::NotTaken) => self.shared.check_off(),
+            Some(Outcome::Broken(error)) => self.end_broken(error),
+            None => {
+                self.worker.kill();
+                poll_fn(|cx| self.worker.poll_end(cx)).await;
+                let error = self.worker.error();
+                self.end_broken(error);
+            }
+        }
+    }
+
+    fn end_broken(self, error: BrokenWorkerError) {
+        self.shared.note(error);
+        self.shared.check_off();
+    }
+}

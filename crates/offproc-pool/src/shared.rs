@@ -1,0 +1,290 @@
+//! What the handles of a context, its calls and its workers share.
+
+use crate::builder::WorkerContextBuilder;
+use crate::lease::Lease;
+use crate::limiter::Permit;
+use crate::statistics::Statistics;
+use event_listener::Event;
+use offproc_core::{BrokenWorkerError, Error, Host, Launcher, Settings, Verdict, Worker, WorkerProcess, entrust};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// How long a call waits for the verdict of a worker's `retire` function before it takes another worker.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// One context.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) grace_period: Duration,
+    pub(crate) host: Host,
+    launcher: Box<dyn Launcher>,
+    state: Mutex<State>,
+    /// Notified when the context closes and, from then on, whenever a worker has ended or failed to start.
+    changed: Event,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Last in, first out: the one used last has the warmest memory, and the others get to time out.
+    idle: Vec<Worker>,
+    running: usize,
+    starting: usize,
+    /// Every worker that has not been reaped.
+    members: HashMap<u32, WorkerProcess>,
+    closed: bool,
+    unclean: Option<BrokenWorkerError>,
+    failed_starts: u32,
+    next_start: Option<Instant>,
+}
+
+impl Shared {
+    pub(crate) fn new(builder: WorkerContextBuilder) -> Arc<Self> {
+        let shared = Arc::new(Self {
+            host: builder.host(),
+            launcher: builder.launcher(),
+            settings: builder.settings,
+            grace_period: builder.grace_period,
+            state: Mutex::default(),
+            changed: Event::new(),
+        });
+        crate::shutdown::register(&shared);
+        shared
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A worker for one job: from the cache, or a new one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future puts a cached worker back and ends one that was being started.
+    pub(crate) async fn check_out(self: &Arc<Self>, mut permit: Permit, kill: bool) -> Result<Lease, Error> {
+        loop {
+            let cached = {
+                let mut state = self.lock();
+                if state.closed {
+                    return Err(Error::Closed);
+                }
+                let cached = state.idle.pop();
+                match cached {
+                    Some(_) => state.running += 1,
+                    None => state.starting += 1,
+                }
+                cached
+            };
+            let Some(worker) = cached else {
+                let worker = self.start().await?;
+                return Ok(Lease::new(Arc::clone(self), worker, permit, kill));
+            };
+            let mut lease = Lease::new(Arc::clone(self), worker, permit, kill);
+            match self.verdict(&mut lease).await {
+                Some(Verdict::Stays) => return Ok(lease),
+                Some(Verdict::Leaves) => permit = lease.discard(),
+                None => permit = lease.set_aside(),
+            }
+        }
+    }
+
+    /// Whether a cached worker stays. `None` when its `retire` function takes too long over it.
+    async fn verdict(&self, lease: &mut Lease) -> Option<Verdict> {
+        if self.settings.retire.is_none() {
+            return Some(Verdict::Stays);
+        }
+        let worker = lease.worker();
+        if worker.is_late() {
+            return poll_fn(|cx| {
+                std::task::Poll::Ready(match worker.poll_verdict(cx, &self.host) {
+                    std::task::Poll::Ready(verdict) => Some(verdict),
+                    std::task::Poll::Pending => None,
+                })
+            })
+            .await;
+        }
+        let verdict = async { Some(poll_fn(|cx| worker.poll_verdict(cx, &self.host)).await) };
+        let patience = async {
+            self.host.sleep(PATIENCE).await;
+            None
+        };
+        futures_lite::future::or(verdict, patience).await
+    }
+
+    /// Starts a worker; `starting` was counted up by the caller, and the worker counts as running when it is there.
+    async fn start(self: &Arc<Self>) -> Result<Worker, Error> {
+        let counted = Starting(self);
+        let pause = self.lock().next_start.map(|next| next.saturating_duration_since(Instant::now()));
+        if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
+            self.host.sleep(pause).await;
+        }
+        let started = Worker::start(&*self.launcher, &self.settings, &self.host).await;
+        let mut state = self.lock();
+        match started {
+            Ok(worker) => {
+                state.failed_starts = 0;
+                state.next_start = None;
+                state.members.insert(worker.process().pid(), worker.process());
+                state.running += 1;
+                drop(state);
+                let (context, pid) = (Arc::downgrade(self), worker.process().pid());
+                worker.on_end(move |blame| Self::worker_ended(&context, pid, blame));
+                drop(counted);
+                Ok(worker)
+            }
+            Err(e) => {
+                state.failed_starts += 1;
+                // The first failure may be chance; from the second one on, each doubles the pause.
+                let pause = Duration::from_millis(10 << state.failed_starts.saturating_sub(2).min(7));
+                if state.failed_starts > 1 {
+                    state.next_start = Some(Instant::now() + pause.min(Duration::from_secs(1)));
+                }
+                drop(state);
+                Err(e)
+            }
+        }
+    }
+
+    /// Called by the keeper when a worker has been reaped.
+    fn worker_ended(context: &Weak<Self>, pid: u32, blame: Option<BrokenWorkerError>) {
+        let Some(shared) = context.upgrade() else { return };
+        let mut state = shared.lock();
+        state.members.remove(&pid);
+        let dead = state.idle.iter().position(|worker| worker.process().pid() == pid);
+        let dead = dead.map(|at| state.idle.remove(at));
+        state.note(blame);
+        drop(state);
+        drop(dead);
+        shared.changed.notify(usize::MAX);
+    }
+
+    /// Notes the unclean end of a worker that no caller is told of.
+    pub(crate) fn note(&self, unclean: BrokenWorkerError) {
+        self.lock().note(Some(unclean));
+    }
+
+    /// A worker comes back from a job; it goes to the cache, or on its way.
+    pub(crate) fn check_in(self: &Arc<Self>, worker: Worker) {
+        let mut state = self.lock();
+        state.running -= 1;
+        // One that has ended meanwhile is no member any more.
+        let stays = !state.closed && !worker.is_spent() && state.members.contains_key(&worker.process().pid());
+        if stays {
+            state.idle.push(worker);
+        } else {
+            drop(state);
+            self.dismiss(worker);
+        }
+    }
+
+    /// A worker that cannot say yet whether it stays goes to the far end of the cache.
+    pub(crate) fn check_in_last(&self, mut worker: Worker) {
+        worker.set_late();
+        let mut state = self.lock();
+        state.running -= 1;
+        if !state.closed && state.members.contains_key(&worker.process().pid()) {
+            state.idle.insert(0, worker);
+        }
+    }
+
+    /// A worker does not come back: it was killed, has died, or leaves.
+    pub(crate) fn check_off(&self) {
+        self.lock().running -= 1;
+    }
+
+    fn dismiss(self: &Arc<Self>, worker: Worker) {
+        let context = Arc::clone(self);
+        let grace = Host::fallback().sleep(self.grace_period);
+        let leaving = worker.dismiss(grace);
+        entrust(async move {
+            leaving.await;
+            drop(context);
+        });
+    }
+
+    /// Closes for new calls and asks all idle workers to leave. Those with a job leave after it.
+    pub(crate) fn begin_close(self: &Arc<Self>) {
+        let idle = {
+            let mut state = self.lock();
+            state.closed = true;
+            std::mem::take(&mut state.idle)
+        };
+        self.changed.notify(usize::MAX);
+        for worker in idle {
+            self.dismiss(worker);
+        }
+    }
+
+    /// Waits until a closed context has no worker left.
+    pub(crate) async fn wait_closed(&self) -> Result<(), BrokenWorkerError> {
+        loop {
+            let changed = self.changed.listen();
+            {
+                let mut state = self.lock();
+                if state.members.is_empty() && state.starting == 0 {
+                    return state.unclean.take().map_or(Ok(()), Err);
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Ready once the context was closed a grace period ago.
+    pub(crate) async fn overdue(&self) {
+        loop {
+            let changed = self.changed.listen();
+            if self.lock().closed {
+                return Host::fallback().sleep(self.grace_period).await;
+            }
+            changed.await;
+        }
+    }
+
+    /// For the end of the program: every worker still there, busy ones killed, idle ones asked to leave.
+    pub(crate) fn end(&self) -> (Vec<Worker>, Vec<WorkerProcess>) {
+        let (mut idle, members) = {
+            let mut state = self.lock();
+            state.closed = true;
+            (std::mem::take(&mut state.idle), state.members.values().cloned().collect::<Vec<_>>())
+        };
+        for worker in &mut idle {
+            worker.hang_up();
+        }
+        for member in members.iter().filter(|member| member.is_busy()) {
+            member.kill();
+        }
+        (idle, members)
+    }
+
+    pub(crate) fn has_workers(&self) -> bool {
+        let state = self.lock();
+        !state.members.is_empty() || state.starting > 0
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let state = self.lock();
+        Statistics { idle_workers: state.idle.len(), running_workers: state.running, starting_workers: state.starting }
+    }
+}
+
+impl State {
+    fn note(&mut self, unclean: Option<BrokenWorkerError>) {
+        match (&mut self.unclean, unclean) {
+            (Some(noted), Some(more)) => noted.merge(more),
+            (noted @ None, more) => *noted = more,
+            (Some(_), None) => {}
+        }
+    }
+}
+
+/// Counts a start, until it has succeeded, failed or been given up.
+struct Starting<'a>(&'a Shared);
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().starting -= 1;
+        self.0.changed.notify(usize::MAX);
+    }
+}
