@@ -37,6 +37,7 @@ pub use self::{
     call::{Call, RunSync, run_sync},
     context::{WorkerContext, configure_default_context, default_context_statistics},
     default_limiter::current_default_worker_limiter,
+    scope::{CacheScope, CacheScopeExt, InCacheScope, ScopeError, cache_scope},
     statistics::Statistics,
 };
 #[cfg(not(loom))]

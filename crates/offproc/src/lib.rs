@@ -3,9 +3,10 @@
 
 pub use offproc_core::init;
 pub use offproc_pool::{
-    Acquire, BrokenWorkerError, Call, ConfigError, DecodeError, EncodeError, Error, Limiter, PanicError, Permit, Phase,
-    RunSync, Runtime, Statistics, WorkerContext, WorkerContextBuilder, configure_default_context,
-    current_default_worker_limiter, default_context_statistics, run_sync,
+    Acquire, BrokenWorkerError, CacheScope, CacheScopeExt, Call, ConfigError, DecodeError, EncodeError, Error,
+    InCacheScope, Limiter, PanicError, Permit, Phase, RunSync, Runtime, ScopeError, Statistics, WorkerContext,
+    WorkerContextBuilder, cache_scope, configure_default_context, current_default_worker_limiter,
+    default_context_statistics, run_sync,
 };
 
 /// The runtimes a context can be [pinned](WorkerContextBuilder::runtime) to.
