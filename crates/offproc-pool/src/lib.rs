@@ -41,4 +41,6 @@ pub use self::{
     statistics::Statistics,
 };
 #[cfg(not(loom))]
-pub use offproc_core::{BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, Phase, Runtime};
+pub use offproc_core::{
+    BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, Phase, Resource, Runtime, Signals, WorkerType,
+};

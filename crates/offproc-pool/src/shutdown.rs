@@ -15,6 +15,9 @@ pub(crate) fn register(context: &Arc<Shared>) {
 }
 
 fn end_all() {
+    if offproc_core::is_forked() {
+        return; // these are the workers of another process
+    }
     let contexts = std::mem::take(&mut *CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner));
     let now = Instant::now();
     let ends: Vec<_> = contexts

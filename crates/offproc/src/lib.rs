@@ -4,8 +4,8 @@
 pub use offproc_core::init;
 pub use offproc_pool::{
     Acquire, BrokenWorkerError, CacheScope, CacheScopeExt, Call, ConfigError, DecodeError, EncodeError, Error,
-    InCacheScope, Limiter, PanicError, Permit, Phase, RunSync, Runtime, ScopeError, Statistics, WorkerContext,
-    WorkerContextBuilder, cache_scope, configure_default_context, current_default_worker_limiter,
+    InCacheScope, Limiter, PanicError, Permit, Phase, Resource, RunSync, Runtime, ScopeError, Signals, Statistics,
+    WorkerContext, WorkerContextBuilder, cache_scope, configure_default_context, current_default_worker_limiter,
     default_context_statistics, run_sync,
 };
 
