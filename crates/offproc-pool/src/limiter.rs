@@ -70,7 +70,14 @@ impl Limiter {
     /// With zero, nobody proceeds until [`set_total_tokens`](Self::set_total_tokens) raises it.
     #[must_use]
     pub fn new(total: usize) -> Self {
-        Self { state: Arc::new(Mutex::new(State { total, borrowed: 0, waiters: BTreeMap::new(), next_ticket: 0 })) }
+        Self {
+            state: Arc::new(Mutex::new(State {
+                total,
+                borrowed: 0,
+                waiters: BTreeMap::new(),
+                next_ticket: 0,
+            })),
+        }
     }
 
     /// Returns how many tokens there are, borrowed or not.
@@ -132,7 +139,10 @@ impl Limiter {
     /// A token belongs to a waiter from the moment it is handed over: a future that is kept but no longer polled
     /// holds it all the same.
     pub fn acquire(&self) -> Acquire {
-        Acquire { limiter: Some(self.clone()), ticket: None }
+        Acquire {
+            limiter: Some(self.clone()),
+            ticket: None,
+        }
     }
 
     /// Borrows a token if one is free and nobody waits for it.
@@ -150,10 +160,13 @@ impl Limiter {
     #[must_use = "the token is returned at once unless the permit is kept"]
     pub fn try_acquire(&self) -> Option<Permit> {
         let taken = self.lock().take();
-        taken.then(|| Permit { limiter: self.clone() })
+        taken.then(|| Permit {
+            limiter: self.clone(),
+        })
     }
 
-    /// Locks the state. A panic of some waker leaves nothing half done, so poison means nothing here.
+    /// Locks the state. The only foreign code under the lock is `Waker::clone`, which runs before anything is changed,
+    /// so a poisoned state is a whole one.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,7 +182,8 @@ impl Limiter {
     /// lock.
     fn hand_out_all<'a>(&'a self, mut state: MutexGuard<'a, State>) {
         while let Some(waker) = state.hand_out() {
-            // Nobody slips in while the lock is open: as long as anybody waits, newcomers queue.
+            // Nobody slips in while the lock is open: as long as anybody waits, newcomers queue. Should the waker
+            // panic, the next token that comes free resumes the hand-out.
             drop(state);
             waker.wake();
             state = self.lock();
