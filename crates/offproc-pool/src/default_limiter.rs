@@ -23,7 +23,5 @@ use crate::Limiter;
 #[must_use]
 pub fn current_default_worker_limiter() -> Limiter {
     static DEFAULT: OnceLock<Limiter> = OnceLock::new();
-    DEFAULT
-        .get_or_init(|| Limiter::new(available_parallelism().map_or(1, NonZero::get)))
-        .clone()
+    DEFAULT.get_or_init(|| Limiter::new(available_parallelism().map_or(1, NonZero::get))).clone()
 }

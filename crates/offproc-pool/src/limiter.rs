@@ -70,14 +70,7 @@ impl Limiter {
     /// With zero, nobody proceeds until [`set_total_tokens`](Self::set_total_tokens) raises it.
     #[must_use]
     pub fn new(total: usize) -> Self {
-        Self {
-            state: Arc::new(Mutex::new(State {
-                total,
-                borrowed: 0,
-                waiters: BTreeMap::new(),
-                next_ticket: 0,
-            })),
-        }
+        Self { state: Arc::new(Mutex::new(State { total, borrowed: 0, waiters: BTreeMap::new(), next_ticket: 0 })) }
     }
 
     /// Returns how many tokens there are, borrowed or not.
@@ -139,10 +132,7 @@ impl Limiter {
     /// A token belongs to a waiter from the moment it is handed over: a future that is kept but no longer polled
     /// holds it all the same.
     pub fn acquire(&self) -> Acquire {
-        Acquire {
-            limiter: Some(self.clone()),
-            ticket: None,
-        }
+        Acquire { limiter: Some(self.clone()), ticket: None }
     }
 
     /// Borrows a token if one is free and nobody waits for it.
@@ -160,9 +150,7 @@ impl Limiter {
     #[must_use = "the token is returned at once unless the permit is kept"]
     pub fn try_acquire(&self) -> Option<Permit> {
         let taken = self.lock().take();
-        taken.then(|| Permit {
-            limiter: self.clone(),
-        })
+        taken.then(|| Permit { limiter: self.clone() })
     }
 
     /// Locks the state. The only foreign code under the lock is `Waker::clone`, which runs before anything is changed,

@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     pub(crate) spare_workers: usize,
     pub(crate) host: Host,
     may_retire: bool,
-    launcher: Box<dyn Launcher>,
+    pub(crate) launcher: Box<dyn Launcher>,
     state: Mutex<State>,
     /// Notified when the context closes and, from then on, whenever a worker has ended or failed to start.
     changed: Event,
@@ -40,6 +40,8 @@ struct State {
     /// Every worker that has not been reaped.
     members: HashMap<u32, WorkerProcess>,
     closed: bool,
+    /// Closed, and nothing left.
+    over: bool,
     unclean: Option<BrokenWorkerError>,
     failed_starts: u32,
     next_start: Option<Instant>,
@@ -248,38 +250,45 @@ impl Shared {
     pub(crate) fn begin_close(self: &Arc<Self>) {
         let idle = {
             let mut state = self.lock();
-            state.closed = true;
+            if std::mem::replace(&mut state.closed, true) {
+                return;
+            }
             std::mem::take(&mut state.idle)
         };
         self.changed.notify(usize::MAX);
         for worker in idle {
             self.dismiss(worker);
         }
+        let shared = Arc::clone(self);
+        entrust(async move {
+            shared.until(|state| state.members.is_empty() && state.starting == 0).await;
+            // After its workers: a fork server is who reaps them.
+            shared.launcher.close().await;
+            shared.lock().over = true;
+            shared.changed.notify(usize::MAX);
+        });
     }
 
-    /// Waits until a closed context has no worker left.
-    pub(crate) async fn wait_closed(&self) -> Result<(), BrokenWorkerError> {
+    async fn until(&self, is_so: impl Fn(&State) -> bool) {
         loop {
             let changed = self.changed.listen();
-            {
-                let mut state = self.lock();
-                if state.members.is_empty() && state.starting == 0 {
-                    return state.unclean.take().map_or(Ok(()), Err);
-                }
+            if is_so(&self.lock()) {
+                return;
             }
             changed.await;
         }
+    }
+
+    /// Waits until a closed context has nothing left.
+    pub(crate) async fn wait_closed(&self) -> Result<(), BrokenWorkerError> {
+        self.until(|state| state.over).await;
+        self.lock().unclean.take().map_or(Ok(()), Err)
     }
 
     /// Ready once the context was closed a grace period ago.
     pub(crate) async fn overdue(&self) {
-        loop {
-            let changed = self.changed.listen();
-            if self.lock().closed {
-                return Host::fallback().sleep(self.grace_period).await;
-            }
-            changed.await;
-        }
+        self.until(|state| state.closed).await;
+        Host::fallback().sleep(self.grace_period).await;
     }
 
     /// For the end of the program: every worker still there, busy ones killed, idle ones asked to leave.

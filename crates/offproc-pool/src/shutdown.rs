@@ -26,13 +26,15 @@ fn end_all() {
         .map(|shared| {
             // Without end is no option here: a program that has returned from `main` is to be over.
             let deadline = now.checked_add(shared.grace_period).unwrap_or(now + LONGEST);
-            (shared.end(), deadline)
+            (shared.end(), shared, deadline)
         })
         .collect();
-    for ((_idle, members), deadline) in &ends {
+    for ((_idle, members), shared, deadline) in &ends {
         for member in members {
             member.wait_or_kill(*deadline);
         }
+        // After its workers: a fork server is who reaps them.
+        shared.launcher.end(*deadline);
     }
 }
 

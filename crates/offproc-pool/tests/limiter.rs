@@ -42,10 +42,7 @@ struct Waiter {
 
 impl Waiter {
     fn new(limiter: &Limiter) -> Self {
-        Self {
-            acquire: limiter.acquire(),
-            woken: Arc::default(),
-        }
+        Self { acquire: limiter.acquire(), woken: Arc::default() }
     }
 
     /// One that found no token, and waits.
@@ -67,9 +64,7 @@ fn without_deadlock(body: impl FnOnce() + Send + 'static) {
         body();
         done.send(()).unwrap();
     });
-    is_done
-        .recv_timeout(Duration::from_secs(10))
-        .expect("a waker found the limiter locked");
+    is_done.recv_timeout(Duration::from_secs(10)).expect("a waker found the limiter locked");
 }
 
 #[test]
@@ -172,11 +167,8 @@ impl Wake for Newcomer {
 fn a_newcomer_does_not_slip_in_while_a_raise_hands_out() {
     without_deadlock(|| {
         let limiter = Limiter::new(0);
-        let newcomer = Arc::new(Newcomer {
-            limiter: limiter.clone(),
-            took: AtomicUsize::new(0),
-            queued: Mutex::new(None),
-        });
+        let newcomer =
+            Arc::new(Newcomer { limiter: limiter.clone(), took: AtomicUsize::new(0), queued: Mutex::new(None) });
         let mut first = limiter.acquire();
         assert!(poll_with(&mut first, &Waker::from(newcomer.clone())).is_none());
         let mut second = Waiter::queued(&limiter);
@@ -336,11 +328,7 @@ fn a_panicking_waker_holds_nobody_up_for_good() {
     let mut second = Waiter::queued(&limiter);
 
     let raise = limiter.clone();
-    assert!(
-        thread::spawn(move || raise.set_total_tokens(2))
-            .join()
-            .is_err()
-    );
+    assert!(thread::spawn(move || raise.set_total_tokens(2)).join().is_err());
     assert_eq!(limiter.total_tokens(), 2);
     drop(first);
     assert!(second.poll().is_some());
@@ -455,10 +443,7 @@ fn the_types_cross_threads_and_print() {
     owned(&limiter);
     owned(&acquire);
     owned(&permit);
-    assert_eq!(
-        format!("{limiter:?}"),
-        "Limiter { total_tokens: 1, borrowed_tokens: 1, waiting: 0 }"
-    );
+    assert_eq!(format!("{limiter:?}"), "Limiter { total_tokens: 1, borrowed_tokens: 1, waiting: 0 }");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::runtime::{BoxFuture, Host};
 use super::settings::Settings;
 use super::spawn::Spawn;
 use super::stream::send_with;
-use super::worker::Worker;
+use super::worker::{Worker, WorkerProcess};
 use crate::error::Error;
 use crate::sys::descriptors::{self, Descriptor};
 use crate::wire::codec;
@@ -19,13 +19,15 @@ use crate::wire::fork::{Ended, Fork, MESSAGE, pack, unpack};
 use crate::wire::frame::Kind;
 use async_io::Async;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// [`WorkerType::ForkServer`](crate::WorkerType::ForkServer).
 #[derive(Debug)]
@@ -39,6 +41,8 @@ pub(crate) struct ForkServer {
 struct Slot {
     put: async_channel::Sender<Option<Arc<Helper>>>,
     take: async_channel::Receiver<Option<Arc<Helper>>>,
+    // The same helper again, for those who cannot wait.
+    running: Arc<Mutex<Option<(Descriptor, WorkerProcess)>>>,
 }
 
 /// What was taken out of the slot goes back into it.
@@ -57,13 +61,17 @@ impl Slot {
     async fn take(&self) -> Taken<'_> {
         Taken { slot: self, helper: self.take.recv().await.ok().flatten() }
     }
+
+    fn lock_running(&self) -> MutexGuard<'_, Option<(Descriptor, WorkerProcess)>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl ForkServer {
     pub(crate) fn new(settings: Settings) -> Self {
         let (put, take) = async_channel::bounded(1);
         let _ = put.try_send(None);
-        Self { settings: Arc::new(settings), slot: Slot { put, take } }
+        Self { settings: Arc::new(settings), slot: Slot { put, take, running: Arc::default() } }
     }
 }
 
@@ -90,6 +98,25 @@ impl Launcher for ForkServer {
             unreachable!("the loop ends by its second round")
         })
     }
+
+    fn close(&self) -> BoxFuture<()> {
+        let slot = self.slot.clone();
+        Box::pin(async move {
+            let taken = slot.take().await;
+            if let Some(helper) = &taken.helper {
+                helper.hang_up();
+                poll_fn(|cx| helper.worker.poll_end(cx)).await;
+            }
+        })
+    }
+
+    fn end(&self, deadline: Instant) {
+        let running = self.slot.lock_running().take();
+        if let Some((requests, process)) = running {
+            let _ = rustix::net::shutdown(&requests, Shutdown::Both);
+            process.wait_or_kill(deadline);
+        }
+    }
 }
 
 const GONE: Errno = Errno::PIPE;
@@ -105,6 +132,7 @@ async fn running(slot: &Slot, settings: &Settings, host: &Host) -> io::Result<Ar
         e => io::Error::other(format!("the fork server could not be started: {e}")),
     })?;
     taken.helper = Some(Arc::clone(&helper));
+    *slot.lock_running() = Some((helper.requests.clone(), helper.worker.process()));
     Ok(helper)
 }
 
@@ -159,6 +187,11 @@ impl Helper {
         let helper = Arc::new(Self { worker, requests: requests.into(), books: Arc::default() });
         keeper::entrust(listen(helper.requests.clone(), Arc::clone(&helper.books)));
         Ok(helper)
+    }
+
+    /// Tells it to leave.
+    fn hang_up(&self) {
+        let _ = rustix::net::shutdown(&self.requests, Shutdown::Both);
     }
 
     /// Has a worker forked. It may not have been forked yet when this returns.

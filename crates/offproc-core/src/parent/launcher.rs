@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A process that waits for its hello. Dropping it ends it.
 #[derive(Debug)]
@@ -32,6 +33,18 @@ impl Drop for Guard {
 pub trait Launcher: fmt::Debug + Send + Sync + sealed::Sealed {
     #[doc(hidden)]
     fn launch(&self, host: &Host) -> BoxFuture<io::Result<sealed::Started>>;
+
+    /// For the end of a context, when it has no worker left: ends what it keeps running to start workers with.
+    #[doc(hidden)]
+    fn close(&self) -> BoxFuture<()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// For the end of the program: ends what it keeps running to start workers with. Blocks, until the deadline.
+    #[doc(hidden)]
+    fn end(&self, deadline: Instant) {
+        let _ = deadline;
+    }
 }
 
 pub(crate) mod sealed {

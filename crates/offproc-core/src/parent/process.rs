@@ -149,7 +149,15 @@ impl Process {
 
     /// Blocks until the process has ended, at most until the deadline. For the end of the program.
     pub(crate) fn wait_until(&self, deadline: Instant) -> bool {
-        self.has_ended() || self.child.get().is_none_or(|child| child.wait_until(deadline))
+        self.has_ended()
+            || self.child.get().is_none_or(|child| {
+                let ended = child.wait_until(deadline);
+                if ended {
+                    // The keeper may not get to it any more. If it does, it finds nothing to reap.
+                    let _ = child.try_wait();
+                }
+                ended
+            })
     }
 
     pub(crate) fn set_phase(&self, phase: Phase) {
