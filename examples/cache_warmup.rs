@@ -32,18 +32,12 @@ fn echo_bytes(block: ByteBuf) -> ByteBuf {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println!(
-        "{:42}{:>11}{:>11}",
-        "a call that does nothing", "median", "p99"
-    );
+    println!("{:42}{:>11}{:>11}", "a call that does nothing", "median", "p99");
 
     let mut cold = Vec::new();
     for _ in 0..20 {
         let ended = run_sync(leave, ()).await;
-        assert!(
-            matches!(ended, Err(Error::BrokenWorker(_))),
-            "a worker that exits is an error"
-        );
+        assert!(matches!(ended, Err(Error::BrokenWorker(_))), "a worker that exits is an error");
         let start = Instant::now();
         run_sync(no_op, ()).await?;
         cold.push(start.elapsed());
@@ -66,10 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     report("for comparison: tokio's spawn_blocking", thread);
 
-    println!(
-        "\n{:42}{:>11}{:>11}",
-        "there and back, a MiB each way", "Vec<u8>", "ByteBuf"
-    );
+    println!("\n{:42}{:>11}{:>11}", "there and back, a MiB each way", "Vec<u8>", "ByteBuf");
     for size in [1, 4, 16] {
         let (mut numbers, mut bytes) = (Vec::new(), Vec::new());
         for _ in 0..5 {
@@ -85,21 +76,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             assert!(back.len() == size * MIB && back.iter().all(|&byte| byte == 7));
         }
         let what = format!("{size} MiB at once");
-        println!(
-            "{what:42}{:>11}{:>11}",
-            show(quantile(&mut numbers, 50)),
-            show(quantile(&mut bytes, 50))
-        );
+        println!("{what:42}{:>11}{:>11}", show(quantile(&mut numbers, 50)), show(quantile(&mut bytes, 50)));
     }
     Ok(())
 }
 
 fn report(what: &str, mut times: Vec<Duration>) {
-    println!(
-        "{what:42}{:>11}{:>11}",
-        show(quantile(&mut times, 50)),
-        show(quantile(&mut times, 99))
-    );
+    println!("{what:42}{:>11}{:>11}", show(quantile(&mut times, 50)), show(quantile(&mut times, 99)));
 }
 
 fn quantile(times: &mut [Duration], percent: usize) -> Duration {

@@ -35,10 +35,7 @@ async fn main() -> Result<(), offproc::Error> {
     // `timeout` drops the call when its time is over. By the time that drop has returned, the
     // worker has been sent SIGKILL (TerminateProcess on Windows).
     let call = run_sync(hello_world, "worker".to_owned()).kill_on_cancel(true);
-    assert!(
-        timeout(PATIENCE, call).await.is_err(),
-        "the job takes longer than that"
-    );
+    assert!(timeout(PATIENCE, call).await.is_err(), "the job takes longer than that");
     say("… dropped, and killed.\n");
     // Time enough for "world!", were anybody left to say it.
     sleep(JOB).await;
@@ -46,10 +43,7 @@ async fn main() -> Result<(), offproc::Error> {
     // The same with a thread: its handle is dropped and its task aborted, and it does not care.
     let task = spawn_blocking(|| hello_world("thread".to_owned()));
     let abort = task.abort_handle();
-    assert!(
-        timeout(PATIENCE, task).await.is_err(),
-        "the job takes longer than that"
-    );
+    assert!(timeout(PATIENCE, task).await.is_err(), "the job takes longer than that");
     abort.abort();
     say("… dropped, and aborted, and still: ");
     sleep(JOB).await;

@@ -21,11 +21,7 @@ const LIMIT: u32 = 250_000;
 
 /// Counts primes the slow way. It never awaits, so nothing else runs on its thread meanwhile.
 fn count_primes(below: u32) -> usize {
-    let is_prime = |n: &u32| {
-        !(2..)
-            .take_while(|d| d * d <= *n)
-            .any(|d| n.is_multiple_of(d))
-    };
+    let is_prime = |n: &u32| !(2..).take_while(|d| d * d <= *n).any(|d| n.is_multiple_of(d));
     (2..below).filter(is_prime).count()
 }
 
@@ -33,10 +29,7 @@ fn count_primes(below: u32) -> usize {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), offproc::Error> {
     println!("How late a task is that wants to run every {TICK:?} (tokio rounds up to 1 ms):\n");
-    println!(
-        "{:22}{:>8}{:>11}{:>11}{:>11}",
-        "", "ticks", "p50", "p99", "max"
-    );
+    println!("{:22}{:>8}{:>11}{:>11}{:>11}", "", "ticks", "p50", "p99", "max");
 
     // The first call starts the worker; the measurements below begin with a warm one.
     let primes = run_sync(count_primes, LIMIT).await?;
@@ -86,13 +79,7 @@ async fn lateness_beside<T>(work: impl Future<Output = T>) -> (Vec<Duration>, T)
 fn report(what: &str, mut lateness: Vec<Duration>) {
     lateness.sort();
     let last = lateness.len().saturating_sub(1);
-    let quantile = |percent| {
-        lateness
-            .get(last * percent / 100)
-            .copied()
-            .unwrap_or(Duration::MAX)
-    };
-    let [p50, p99, max] =
-        [50, 99, 100].map(|q| format!("{:.2} ms", 1e3 * quantile(q).as_secs_f64()));
+    let quantile = |percent| lateness.get(last * percent / 100).copied().unwrap_or(Duration::MAX);
+    let [p50, p99, max] = [50, 99, 100].map(|q| format!("{:.2} ms", 1e3 * quantile(q).as_secs_f64()));
     println!("{what:22}{:>8}{p50:>11}{p99:>11}{max:>11}", lateness.len());
 }

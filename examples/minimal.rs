@@ -9,11 +9,7 @@ use offproc::run_sync;
 /// An ordinary function: no macro, no registration. It must not capture anything, and its argument
 /// and result must be serialisable, because they travel between two processes.
 fn fibonacci(n: u32) -> u64 {
-    if n < 2 {
-        n.into()
-    } else {
-        fibonacci(n - 1) + fibonacci(n - 2)
-    }
+    if n < 2 { n.into() } else { fibonacci(n - 1) + fibonacci(n - 2) }
 }
 
 #[tokio::main]

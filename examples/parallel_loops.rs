@@ -59,9 +59,7 @@ async fn main() -> Result<(), Error> {
     println!("    in worker");
     for (job, (progress, workers)) in loops.iter().enumerate() {
         print!("{:8}", format!("job {}", job + 1));
-        progress
-            .iter()
-            .for_each(|&steps| print!("{:>10.1}", steps as f64 / 1e6));
+        progress.iter().for_each(|&steps| print!("{:>10.1}", steps as f64 / 1e6));
         println!("    {workers:?}");
     }
 
