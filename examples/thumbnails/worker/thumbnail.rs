@@ -1,0 +1,98 @@
+//! One picture: read, decoded, turned the right way up, made small, and written.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, BufRead, Cursor, Seek};
+use std::path::{Path, PathBuf};
+
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, ImageResult};
+use serde::{Deserialize, Serialize};
+
+use crate::worker::memory::MemoryCap;
+
+/// Small to send: the worker reads and writes the files itself.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Job {
+    // Not `PathBuf`, which serde refuses where a name is not UTF-8.
+    pub(crate) from: OsString,
+    pub(crate) to: OsString,
+    pub(crate) size: u32,
+    pub(crate) memory: u64,
+}
+
+/// What is worth knowing about a thumbnail that was made.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Thumbnail {
+    /// Of the original.
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Of the thumbnail.
+    pub(crate) bytes: u64,
+}
+
+/// Why there is none. Text, because the decoders' errors cannot travel.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Problem {
+    Decode(String),
+    File(String),
+}
+
+impl Job {
+    pub(crate) fn run(self) -> Result<Thumbnail, Problem> {
+        let memory = MemoryCap::new(self.memory);
+        // What the file begins with counts for more than what its name ends with.
+        let reader = ImageReader::open(&self.from)
+            .and_then(ImageReader::with_guessed_format)
+            .map_err(|error| Problem::File(format!("cannot read it: {error}")))?;
+        let (image, width, height) =
+            decode(reader, &memory, self.size).map_err(|error| Problem::Decode(error.to_string()))?;
+        let bytes =
+            save(&image, self.to.as_ref()).map_err(|error| Problem::File(format!("cannot save it: {error}")))?;
+        Ok(Thumbnail { width, height, bytes })
+    }
+}
+
+/// The picture made small, and its original size.
+fn decode(
+    mut reader: ImageReader<impl BufRead + Seek>,
+    memory: &MemoryCap,
+    size: u32,
+) -> ImageResult<(DynamicImage, u32, u32)> {
+    reader.limits(memory.for_decoder());
+    let mut decoder = reader.into_decoder()?;
+    let orientation = decoder.orientation()?;
+    let image = DynamicImage::from_decoder(decoder)?;
+    let (width, height) = (image.width(), image.height());
+
+    // Averaging is fast, and Lanczos is fine: the first takes a large picture most of the way down.
+    let image = if width.max(height) > 2 * size { image.thumbnail(2 * size, 2 * size) } else { image };
+    let mut image = if width.max(height) > size { image.resize(size, size, FilterType::Lanczos3) } else { image };
+    image.apply_orientation(orientation);
+    Ok((image, width, height))
+}
+
+/// Returns the size of the file.
+fn save(image: &DynamicImage, to: &Path) -> io::Result<u64> {
+    // PNG knows neither floating point nor every other kind of pixel.
+    let alpha = image.color().has_alpha();
+    let image = if alpha { DynamicImage::from(image.to_rgba8()) } else { DynamicImage::from(image.to_rgb8()) };
+    let mut png = Vec::new();
+    image.write_to(&mut Cursor::new(&mut png), ImageFormat::Png).map_err(io::Error::other)?;
+
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    // This process may be killed at any moment. What has the final name is whole nevertheless.
+    let unfinished = unfinished(to);
+    fs::write(&unfinished, &png)?;
+    fs::rename(&unfinished, to)?;
+    Ok(png.len() as u64)
+}
+
+/// What the thumbnail `to` is called until it is written.
+pub(crate) fn unfinished(to: &Path) -> PathBuf {
+    let mut name = to.as_os_str().to_owned();
+    name.push(".part");
+    name.into()
+}
