@@ -23,7 +23,7 @@ use std::{env, fs, io};
 
 use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
-use offproc::{Limiter, WorkerContext, run_sync};
+use offproc::{Limiter, Resource, WorkerContext, run_sync};
 
 use crate::find::Found;
 use crate::options::Options;
@@ -88,14 +88,19 @@ async fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One call for each picture, in order, and never more than a few of them in memory.
+/// One call for each picture, in order, and only a few at a time.
 async fn make_all(
     options: &Options,
     dir: &Path,
     thumbnails: &Path,
     pictures: &[PathBuf],
 ) -> Result<Vec<Outcome>, Box<dyn Error>> {
-    let context = WorkerContext::builder().init(worker::silence).open()?;
+    let mut builder = WorkerContext::builder().init(worker::silence);
+    if worker::LIMITED_BY_SYSTEM {
+        // What asks for more gets nothing, and a Rust program dies of that. Nobody wants the dumps.
+        builder = builder.resource_limit(Resource::AddressSpace, options.memory).resource_limit(Resource::CoreSize, 0);
+    }
+    let context = builder.open()?;
     let limiter = Limiter::new(options.jobs);
     let bar = ProgressBar::new(pictures.len() as u64)
         .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len}, {eta} left {msg}")?);
@@ -108,7 +113,7 @@ async fn make_all(
             .run_sync(Job::run, job)
             .limiter(&limiter)
             .time_limit(options.time_limit)
-            // Whoever gives up this loop (with Ctrl+C, say) wants the jobs to end as well.
+            // Should this loop ever be given up, then nobody wants the jobs to go on.
             .kill_on_cancel(true);
         async move {
             let outcome = Outcome::of(call.await);
@@ -133,7 +138,10 @@ async fn make_all(
         bar.inc(1);
     }
     bar.finish_and_clear();
-    context.close().await?;
+    // Not worth losing the results for.
+    if let Err(error) = context.close().await {
+        eprintln!("thumbnails: {error}");
+    }
     Ok(outcomes)
 }
 

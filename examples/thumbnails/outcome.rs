@@ -43,26 +43,30 @@ impl Failure {
 impl Outcome {
     /// The call has an error where the job did not come to an end, and the job has one where it did.
     pub(crate) fn of(result: Result<Result<Thumbnail, Problem>, Error>) -> Self {
-        let failure = match &result {
-            Ok(Ok(_)) => Failure::Other,
-            Ok(Err(Problem::Decode(_))) => Failure::Undecodable,
-            Ok(Err(Problem::File(_))) => Failure::Other,
-            Err(Error::TimedOut) => Failure::TimedOut,
-            Err(Error::BrokenWorker(_)) => Failure::Crashed,
-            Err(Error::Panicked(_)) => Failure::Panicked,
-            Err(_) => Failure::Other,
+        let error = match result {
+            Ok(Ok(thumbnail)) => return Self::Done(thumbnail),
+            Ok(Err(Problem::Decode(reason))) => return Self::Failed(Failure::Undecodable, reason),
+            Ok(Err(Problem::File(reason))) => return Self::Failed(Failure::Other, reason),
+            Err(error) => error,
         };
-        match result {
-            Ok(Ok(thumbnail)) => Self::Done(thumbnail),
-            Ok(Err(Problem::Decode(reason) | Problem::File(reason))) => Self::Failed(failure, reason),
-            Err(error) => Self::Failed(failure, error.to_string()),
-        }
+        let failure = match error {
+            Error::TimedOut => Failure::TimedOut,
+            Error::BrokenWorker(_) => Failure::Crashed,
+            Error::Panicked(_) => Failure::Panicked,
+            _ => Failure::Other,
+        };
+        Self::Failed(failure, error.to_string())
     }
 }
 
 /// Counts, and one line for each picture that has no thumbnail.
 pub(crate) fn summary(pictures: &[PathBuf], outcomes: &[Outcome], elapsed: Duration) -> String {
-    let done = || outcomes.iter().filter_map(|o| if let Outcome::Done(thumbnail) = o { Some(thumbnail) } else { None });
+    let done = || {
+        outcomes.iter().filter_map(|outcome| match outcome {
+            Outcome::Done(thumbnail) => Some(thumbnail),
+            Outcome::Failed(..) => None,
+        })
+    };
     let failed = || {
         pictures.iter().zip(outcomes).filter_map(|(picture, outcome)| match outcome {
             Outcome::Failed(failure, reason) => Some((picture, *failure, reason)),

@@ -24,12 +24,12 @@ pub(crate) const PICTURES: &[Picture] = &[
     picture("fractals/cauliflower.webp", 900, 900, |x, y| julia(x * 1.25, y * 1.25, (-0.4, 0.6), 0.1)),
     picture("fractals/dragon.bmp", 1200, 800, |x, y| julia(x * 1.1, y * 1.1, (-0.8, 0.156), 0.8)),
     picture("fractals/rabbit.tiff", 900, 900, |x, y| julia(x * 1.3, y * 1.3, (-0.123, 0.745), 0.35)),
-    picture("fractals/newton.png", 1000, 1000, newton),
+    picture("fractals/newton.png", 900, 900, newton),
     picture("fractals/burning ship.jpg", 1200, 900, burning_ship),
-    picture("landscapes/dawn.jpg", 1600, 1067, |x, y| hills(x, y, 1.0, [0.98, 0.62, 0.42], [0.33, 0.42, 0.68])),
-    picture("landscapes/dusk.jpg", 1600, 1067, |x, y| hills(x, y, 2.0, [0.95, 0.42, 0.36], [0.17, 0.13, 0.36])),
-    picture("landscapes/noon.webp", 1067, 1600, |x, y| hills(x, y, 3.0, [0.86, 0.94, 0.98], [0.25, 0.55, 0.86])),
-    picture("landscapes/panorama.jpg", 3000, 700, |x, y| hills(x, y, 4.0, [0.99, 0.83, 0.55], [0.36, 0.62, 0.72])),
+    picture("landscapes/dawn.jpg", 1200, 800, |x, y| hills(x, y, 1.0, [0.98, 0.62, 0.42], [0.33, 0.42, 0.68])),
+    picture("landscapes/dusk.jpg", 1200, 800, |x, y| hills(x, y, 2.0, [0.95, 0.42, 0.36], [0.17, 0.13, 0.36])),
+    picture("landscapes/noon.webp", 800, 1200, |x, y| hills(x, y, 3.0, [0.86, 0.94, 0.98], [0.25, 0.55, 0.86])),
+    picture("landscapes/panorama.jpg", 2400, 600, |x, y| hills(x, y, 4.0, [0.99, 0.83, 0.55], [0.36, 0.62, 0.72])),
     picture("landscapes/night.pnm", 1200, 800, |x, y| hills(x, y, 5.0, [0.24, 0.32, 0.5], [0.02, 0.03, 0.1])),
     picture("patterns/marble.png", 1200, 900, |x, y| marble(x, y, 0.0)),
     picture("patterns/lava.jpg", 1200, 900, |x, y| marble(x, y, 0.5)),
@@ -129,6 +129,9 @@ fn newton(x: f32, y: f32) -> Colour {
         let moved = (next_a - a).hypot(next_b - b);
         (a, b) = (next_a, next_b);
         steps += (moved * 8.0).min(1.0);
+        if moved < 1e-3 {
+            break;
+        }
     }
     let root = if a > 0.5 {
         [0.96, 0.55, 0.3]
@@ -162,23 +165,21 @@ fn roughness(x: f32, y: f32, octaves: i32) -> f32 {
     (0..octaves).map(|i| noise(x * 2_f32.powi(i) + 17.0 * i as f32, y * 2_f32.powi(i)) / 2_f32.powi(i + 1)).sum()
 }
 
-/// Ridges behind ridges, each paler than the one before it, and a sun.
+/// Ridges behind ridges, each paler than the one in front of it, and a sun.
 fn hills(x: f32, y: f32, seed: f32, horizon: Colour, zenith: Colour) -> Colour {
+    for near in [1.0, 0.8, 0.6, 0.4, 0.2, 0.0] {
+        let (highest, lowest, steep) = (0.95 - 0.35 * near, -0.3 - 0.75 * near, 2.5 - 1.3 * near);
+        // Looking at the noise is slow, and there is none above the highest peak.
+        if y < lowest + highest
+            && y < lowest + highest * roughness(x * steep + seed * 31.0 + near * 57.0, seed + near * 9.0, 6)
+        {
+            return mix(mix(horizon, zenith, 0.25), scale(zenith, 0.28), 0.12 + near * 0.88);
+        }
+    }
     let sun = (x - 0.45 * (seed * 2.4).sin()).hypot(y - 0.42);
     let light = (0.012 / (sun * sun + 0.004)).min(1.0);
     let sky = mix(horizon, zenith, (y + 0.1).max(0.0).powf(0.7));
-    let mut colour = mix(sky, [1.0, 0.95, 0.82], if sun < 0.11 { 1.0 } else { light * 0.55 });
-    for ridge in 0..6 {
-        let near = ridge as f32 / 5.0;
-        let steep = 1.2 + 1.3 * (1.0 - near);
-        let height = roughness(x * steep + seed * 31.0 + near * 57.0, seed + near * 9.0, 6) * (0.95 - 0.35 * near);
-        if y < height - 0.3 - near * 0.75 {
-            let forest = scale(zenith, 0.28);
-            let haze = mix(horizon, zenith, 0.25);
-            colour = mix(haze, forest, 0.12 + near * 0.88);
-        }
-    }
-    colour
+    mix(sky, [1.0, 0.95, 0.82], if sun < 0.11 { 1.0 } else { light * 0.55 })
 }
 
 fn marble(x: f32, y: f32, heat: f32) -> Colour {

@@ -6,10 +6,10 @@ use std::io::{self, BufRead, Cursor, Seek};
 use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, ImageResult};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, ImageResult, Limits};
 use serde::{Deserialize, Serialize};
 
-use crate::worker::memory::MemoryCap;
+use crate::worker;
 
 /// Small to send: the worker reads and writes the files itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -17,7 +17,9 @@ pub(crate) struct Job {
     // Not `PathBuf`, which serde refuses where a name is not UTF-8.
     pub(crate) from: OsString,
     pub(crate) to: OsString,
+    /// How wide and how high the thumbnail may be.
     pub(crate) size: u32,
+    /// How many bytes the decoder may have.
     pub(crate) memory: u64,
 }
 
@@ -40,13 +42,12 @@ pub(crate) enum Problem {
 
 impl Job {
     pub(crate) fn run(self) -> Result<Thumbnail, Problem> {
-        let memory = MemoryCap::new(self.memory);
         // What the file begins with counts for more than what its name ends with.
         let reader = ImageReader::open(&self.from)
             .and_then(ImageReader::with_guessed_format)
             .map_err(|error| Problem::File(format!("cannot read it: {error}")))?;
         let (image, width, height) =
-            decode(reader, &memory, self.size).map_err(|error| Problem::Decode(error.to_string()))?;
+            decode(reader, self.size, self.memory).map_err(|error| Problem::Decode(error.to_string()))?;
         let bytes =
             save(&image, self.to.as_ref()).map_err(|error| Problem::File(format!("cannot save it: {error}")))?;
         Ok(Thumbnail { width, height, bytes })
@@ -56,10 +57,10 @@ impl Job {
 /// The picture made small, and its original size.
 fn decode(
     mut reader: ImageReader<impl BufRead + Seek>,
-    memory: &MemoryCap,
     size: u32,
+    memory: u64,
 ) -> ImageResult<(DynamicImage, u32, u32)> {
-    reader.limits(memory.for_decoder());
+    reader.limits(limits(memory));
     let mut decoder = reader.into_decoder()?;
     let orientation = decoder.orientation()?;
     let image = DynamicImage::from_decoder(decoder)?;
@@ -70,6 +71,16 @@ fn decode(
     let mut image = if width.max(height) > size { image.resize(size, size, FilterType::Lanczos3) } else { image };
     image.apply_orientation(orientation);
     Ok((image, width, height))
+}
+
+/// A decoder's own limits are a matter of trust: not every decoder knows every limit, and each has to think of all
+/// that it allocates. Where the system limits the worker, nothing else is needed.
+fn limits(memory: u64) -> Limits {
+    let mut limits = Limits::no_limits();
+    if !worker::LIMITED_BY_SYSTEM {
+        limits.max_alloc = Some(memory);
+    }
+    limits
 }
 
 /// Returns the size of the file.
