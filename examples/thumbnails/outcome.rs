@@ -73,16 +73,12 @@ pub(crate) fn summary(pictures: &[PathBuf], outcomes: &[Outcome], elapsed: Durat
             Outcome::Done(_) => None,
         })
     };
-    let megapixels = done().map(|t| f64::from(t.width) * f64::from(t.height)).sum::<f64>() / 1e6;
+    let megapixels = done().map(|t| u64::from(t.width) * u64::from(t.height)).sum::<u64>() / 1_000_000;
     let kilobytes = done().map(|t| t.bytes).sum::<u64>() / 1_000;
 
     let mut text = String::new();
     let mut line = |line: String| writeln!(text, "{line}").expect("a string takes what is written");
-    line(format!(
-        "{:26}{:>6}   {megapixels:.0} megapixels into {kilobytes} kB, in {elapsed:.1?}",
-        "done",
-        done().count()
-    ));
+    line(format!("{:26}{:>6}   {megapixels} megapixels into {kilobytes} kB, in {elapsed:.1?}", "done", done().count()));
     for (failure, name) in Failure::ALL {
         let count = failed().filter(|(_, f, _)| *f == failure).count();
         if count > 0 || failure != Failure::Other {

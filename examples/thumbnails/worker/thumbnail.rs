@@ -62,9 +62,12 @@ fn decode(
 ) -> ImageResult<(DynamicImage, u32, u32)> {
     reader.limits(limits(memory));
     let mut decoder = reader.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(io::Error::other("the picture has no pixels").into());
+    }
     let orientation = decoder.orientation()?;
     let image = DynamicImage::from_decoder(decoder)?;
-    let (width, height) = (image.width(), image.height());
 
     // Averaging is fast, and Lanczos is fine: the first takes a large picture most of the way down.
     let image = if width.max(height) > 2 * size { image.thumbnail(2 * size, 2 * size) } else { image };
