@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use offproc::{Limiter, run_sync};
-use offproc_tests::{Case, job, matrix};
+use offproc_tests::{Case, isolated, job, matrix};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,6 +15,7 @@ matrix!(
     carries_large_values_both_ways_at_once,
     runs_a_thousand_concurrent_calls_on_two_workers,
 );
+isolated!(works_without_a_context);
 
 async fn runs_in_another_process(case: Case) {
     let context = case.context();
@@ -99,10 +100,7 @@ async fn runs_a_thousand_concurrent_calls_on_two_workers(case: Case) {
 }
 
 /// The facade's shortest form, as in the README.
-#[test]
 fn works_without_a_context() {
-    offproc_tests::isolate::run(concat!(module_path!(), "::works_without_a_context"), || {
-        let sum = futures::executor::block_on(async { run_sync(|(a, b)| a + b, (1, 2)).await });
-        assert_eq!(sum.unwrap(), 3);
-    });
+    let sum = futures::executor::block_on(async { run_sync(|(a, b)| a + b, (1, 2)).await });
+    assert_eq!(sum.unwrap(), 3);
 }

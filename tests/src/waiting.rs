@@ -1,5 +1,8 @@
 //! Waiting for what nobody announces: the state of the kernel, and numbers that follow it.
 
+use futures::future::{Either, select};
+use std::future::Future;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 /// An upper bound for what takes milliseconds.
@@ -30,5 +33,21 @@ pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(Instant::now() < deadline, "still not so after {PATIENCE:?}: {what}");
         smol::Timer::after(STEP).await;
+    }
+}
+
+/// Drives a call until something else has happened, and gives the other's result.
+///
+/// # Panics
+///
+/// The call ends first.
+pub async fn drive_until<C, E>(call: &mut C, event: E) -> E::Output
+where
+    C: Future<Output: std::fmt::Debug> + Unpin,
+    E: Future,
+{
+    match select(call, pin!(event)).await {
+        Either::Left((ended, _)) => panic!("the call was to go on, and ended with {ended:?}"),
+        Either::Right((happened, _)) => happened,
     }
 }
