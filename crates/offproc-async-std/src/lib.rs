@@ -6,10 +6,8 @@
 //! async-std has no call of its own to watch a descriptor: its reactor is that of `async-io`, which is used here.
 #![forbid(unsafe_code)]
 
-use offproc_core::{BoxFuture, Runtime, RuntimeId, Watch, watch_with_async_io};
+use offproc_core::{BoxFuture, Descriptor, Runtime, RuntimeId, Watch, watch_with_async_io};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The process-wide runtime of async-std.
@@ -27,7 +25,7 @@ impl Runtime for AsyncStd {
         RuntimeId::new("async-io", 0)
     }
 
-    fn watch(&self, descriptor: Arc<OwnedFd>) -> io::Result<Box<dyn Watch>> {
+    fn watch(&self, descriptor: Descriptor) -> io::Result<Box<dyn Watch>> {
         watch_with_async_io(descriptor)
     }
 

@@ -17,14 +17,22 @@ pub use parent::keeper::entrust;
 pub use parent::launcher::Launcher;
 pub use parent::runtime::{BoxFuture, Fallback, Host, Runtime, RuntimeId, Watch, watch_with_async_io};
 pub use parent::settings::Settings;
-pub use parent::spawn::Spawn;
 pub use parent::worker::{Outcome, Verdict, Worker, WorkerProcess};
+pub use parent::worker_type::WorkerType;
+pub use sys::descriptors::Descriptor;
+pub use wire::hello::{Resource, Signals};
 pub use wire::message::{Answer, Request};
 
 /// Serves and exits in a worker process; returns in any other. The first line of `main`, where the feature
 /// `auto-init` is off; a second call does nothing.
 pub fn init() {
     worker::entry::enter(|| {});
+}
+
+/// True in a worker that is a fork of the program itself.
+#[must_use]
+pub fn is_forked() -> bool {
+    worker::entry::is_forked()
 }
 
 /// Runs `hook` at the orderly end of the program.

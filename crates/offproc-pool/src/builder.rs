@@ -1,8 +1,11 @@
 //! Settings of a context.
 
 use crate::context::WorkerContext;
-use offproc_core::{Host, Launcher, Runtime, Settings, Spawn};
+use offproc_core::{Host, Launcher, Resource, Runtime, Settings, Signals, WorkerType};
+use std::ffi::OsString;
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,12 +27,20 @@ impl std::error::Error for ConfigError {}
 pub struct WorkerContextBuilder {
     pub(crate) settings: Settings,
     pub(crate) grace_period: Duration,
+    pub(crate) worker_type: WorkerType,
+    pub(crate) spare_workers: usize,
     pub(crate) runtime: Option<Arc<dyn Runtime>>,
 }
 
 impl Default for WorkerContextBuilder {
     fn default() -> Self {
-        Self { settings: Settings::default(), grace_period: Duration::from_secs(30), runtime: None }
+        Self {
+            settings: Settings::default(),
+            grace_period: Duration::from_secs(30),
+            worker_type: WorkerType::default(),
+            spare_workers: 0,
+            runtime: None,
+        }
     }
 }
 
@@ -58,6 +69,92 @@ impl WorkerContextBuilder {
     /// ends, with the message on stderr, and [`close`](WorkerContext::close) reports it.
     pub fn retire(mut self, retire: fn() -> bool) -> Self {
         self.settings.retire = Some(retire);
+        self
+    }
+
+    /// Retires each worker after a number of jobs that it draws from this range, so that workers started together do
+    /// not all retire together. `1..=1` is for workers that serve once.
+    ///
+    /// This and the other policies of retirement add up: a worker retires as soon as one of them says so.
+    pub fn retire_after_jobs(mut self, jobs: RangeInclusive<u64>) -> Self {
+        self.settings.retire_after_jobs = Some(jobs);
+        self
+    }
+
+    /// Retires a worker after the first job that ends at this age or later, counted from when it was ready.
+    pub fn retire_after_age(mut self, age: Duration) -> Self {
+        self.settings.retire_after_age = Some(age);
+        self
+    }
+
+    /// Retires a worker after a job that leaves it with more resident memory than this, in bytes. Without `/proc`, the
+    /// largest resident memory it ever had counts.
+    pub fn retire_above_memory(mut self, bytes: u64) -> Self {
+        self.settings.retire_above_memory = Some(bytes);
+        self
+    }
+
+    /// How many workers are started ahead of need and kept idle; 0 by default. A call then finds a worker even when
+    /// the one before it has just retired. They start with the first call.
+    pub fn spare_workers(mut self, count: usize) -> Self {
+        self.spare_workers = count;
+        self
+    }
+
+    /// How workers come to be; [`WorkerType::Spawn`] by default.
+    pub fn worker_type(mut self, worker_type: WorkerType) -> Self {
+        self.worker_type = worker_type;
+        self
+    }
+
+    /// For [`WorkerType::ForkServer`]: a function that the helper runs once, before it forks the first worker. What it
+    /// leaves in memory is in every worker of the context, shared until it is written to. It must leave no thread
+    /// behind. For other types of worker it is not run.
+    pub fn preload(mut self, preload: fn()) -> Self {
+        self.settings.preload = Some(preload);
+        self
+    }
+
+    /// Which signals reach workers.
+    pub fn signals(mut self, signals: Signals) -> Self {
+        self.settings.signals = signals;
+        self
+    }
+
+    /// Sets an environment variable in workers.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.settings.environment.push((name.into(), Some(value.into())));
+        self
+    }
+
+    /// Removes an environment variable in workers.
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.settings.environment.push((name.into(), None));
+        self
+    }
+
+    /// The working directory of workers; that of the program by default. One that does not exist when a worker starts
+    /// is an [`Error::Spawn`](crate::Error::Spawn), as is anything of this kind that the system refuses.
+    pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.settings.directory = Some(directory.into());
+        self
+    }
+
+    /// The niceness of workers, from -20 to 19: the higher, the more they let others go first.
+    pub fn nice(mut self, nice: i32) -> Self {
+        self.settings.nice = Some(nice);
+        self
+    }
+
+    /// The CPUs that workers may run on, by number; Linux only.
+    pub fn cpu_affinity(mut self, cpus: impl IntoIterator<Item = usize>) -> Self {
+        self.settings.cpus = Some(cpus.into_iter().collect());
+        self
+    }
+
+    /// Limits a resource for each worker; never above what the program itself may have.
+    pub fn resource_limit(mut self, resource: Resource, most: u64) -> Self {
+        self.settings.limits.push((resource, most));
         self
     }
 
@@ -99,7 +196,7 @@ impl WorkerContextBuilder {
     }
 
     pub(crate) fn launcher(&self) -> Box<dyn Launcher> {
-        Box::new(Spawn)
+        self.worker_type.launcher(&self.settings)
     }
 
     pub(crate) fn host(&self) -> Host {

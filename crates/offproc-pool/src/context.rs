@@ -4,7 +4,7 @@ use crate::builder::{ConfigError, WorkerContextBuilder};
 use crate::call::{RunSync, run_sync};
 use crate::shared::Shared;
 use crate::statistics::Statistics;
-use offproc_core::BrokenWorkerError;
+use offproc_core::{BrokenWorkerError, WorkerType};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,6 +78,18 @@ impl WorkerContext {
     #[must_use]
     pub fn grace_period(&self) -> Duration {
         self.shared().grace_period
+    }
+
+    /// See [`WorkerContextBuilder::worker_type`].
+    #[must_use]
+    pub fn worker_type(&self) -> WorkerType {
+        self.shared().worker_type
+    }
+
+    /// See [`WorkerContextBuilder::spare_workers`].
+    #[must_use]
+    pub fn spare_workers(&self) -> usize {
+        self.shared().spare_workers
     }
 
     /// See [`WorkerContextBuilder::start_timeout`].

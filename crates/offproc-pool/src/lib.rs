@@ -37,7 +37,10 @@ pub use self::{
     call::{Call, RunSync, run_sync},
     context::{WorkerContext, configure_default_context, default_context_statistics},
     default_limiter::current_default_worker_limiter,
+    scope::{CacheScope, CacheScopeExt, InCacheScope, ScopeError, cache_scope},
     statistics::Statistics,
 };
 #[cfg(not(loom))]
-pub use offproc_core::{BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, Phase, Runtime};
+pub use offproc_core::{
+    BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, Phase, Resource, Runtime, Signals, WorkerType,
+};

@@ -153,7 +153,8 @@ impl Limiter {
         taken.then(|| Permit { limiter: self.clone() })
     }
 
-    /// Locks the state. A panic of some waker leaves nothing half done, so poison means nothing here.
+    /// Locks the state. The only foreign code under the lock is `Waker::clone`, which runs before anything is changed,
+    /// so a poisoned state is a whole one.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,7 +170,8 @@ impl Limiter {
     /// lock.
     fn hand_out_all<'a>(&'a self, mut state: MutexGuard<'a, State>) {
         while let Some(waker) = state.hand_out() {
-            // Nobody slips in while the lock is open: as long as anybody waits, newcomers queue.
+            // Nobody slips in while the lock is open: as long as anybody waits, newcomers queue. Should the waker
+            // panic, the next token that comes free resumes the hand-out.
             drop(state);
             waker.wake();
             state = self.lock();

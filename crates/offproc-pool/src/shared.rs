@@ -5,7 +5,9 @@ use crate::lease::Lease;
 use crate::limiter::Permit;
 use crate::statistics::Statistics;
 use event_listener::Event;
-use offproc_core::{BrokenWorkerError, Error, Host, Launcher, Settings, Verdict, Worker, WorkerProcess, entrust};
+use offproc_core::{
+    BrokenWorkerError, Error, Host, Launcher, Settings, Verdict, Worker, WorkerProcess, WorkerType, entrust,
+};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -19,8 +21,11 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) grace_period: Duration,
+    pub(crate) worker_type: WorkerType,
+    pub(crate) spare_workers: usize,
     pub(crate) host: Host,
-    launcher: Box<dyn Launcher>,
+    may_retire: bool,
+    pub(crate) launcher: Box<dyn Launcher>,
     state: Mutex<State>,
     /// Notified when the context closes and, from then on, whenever a worker has ended or failed to start.
     changed: Event,
@@ -35,6 +40,8 @@ struct State {
     /// Every worker that has not been reaped.
     members: HashMap<u32, WorkerProcess>,
     closed: bool,
+    /// Closed, and nothing left.
+    over: bool,
     unclean: Option<BrokenWorkerError>,
     failed_starts: u32,
     next_start: Option<Instant>,
@@ -45,6 +52,9 @@ impl Shared {
         let shared = Arc::new(Self {
             host: builder.host(),
             launcher: builder.launcher(),
+            may_retire: builder.settings.may_retire(),
+            worker_type: builder.worker_type,
+            spare_workers: builder.spare_workers,
             settings: builder.settings,
             grace_period: builder.grace_period,
             state: Mutex::default(),
@@ -65,6 +75,12 @@ impl Shared {
     /// Dropping the future puts a cached worker back and ends one that was being started.
     pub(crate) async fn check_out(self: &Arc<Self>, mut permit: Permit, kill: bool) -> Result<Lease, Error> {
         loop {
+            if offproc_core::is_forked() {
+                // Whatever is in the cache belongs to the process this one was forked from.
+                return Err(Error::Spawn(std::io::Error::other(
+                    "a worker that is a fork of the program cannot call workers itself; use another `WorkerType`",
+                )));
+            }
             let cached = {
                 let mut state = self.lock();
                 if state.closed {
@@ -79,6 +95,8 @@ impl Shared {
             };
             let Some(worker) = cached else {
                 let worker = self.start().await?;
+                self.lock().running += 1;
+                self.top_up();
                 return Ok(Lease::new(Arc::clone(self), worker, permit, kill));
             };
             let mut lease = Lease::new(Arc::clone(self), worker, permit, kill);
@@ -92,7 +110,7 @@ impl Shared {
 
     /// Whether a cached worker stays. `None` when its `retire` function takes too long over it.
     async fn verdict(&self, lease: &mut Lease) -> Option<Verdict> {
-        if self.settings.retire.is_none() {
+        if !self.may_retire {
             return Some(Verdict::Stays);
         }
         let worker = lease.worker();
@@ -113,7 +131,31 @@ impl Shared {
         futures_lite::future::or(verdict, patience).await
     }
 
-    /// Starts a worker; `starting` was counted up by the caller, and the worker counts as running when it is there.
+    /// Starts spare workers, where some are wanted and missing.
+    fn top_up(self: &Arc<Self>) {
+        if self.spare_workers == 0 {
+            return;
+        }
+        let missing = {
+            let mut state = self.lock();
+            let there = state.idle.len() + state.starting;
+            let missing = if state.closed { 0 } else { self.spare_workers.saturating_sub(there) };
+            state.starting += missing;
+            missing
+        };
+        for _ in 0..missing {
+            let shared = Arc::clone(self);
+            entrust(async move {
+                // One that cannot be started is not tried for again until a call needs one, and gets the error.
+                if let Ok(worker) = shared.start().await {
+                    shared.lock().running += 1;
+                    shared.check_in(worker);
+                }
+            });
+        }
+    }
+
+    /// Starts a worker; `starting` was counted up by the caller.
     async fn start(self: &Arc<Self>) -> Result<Worker, Error> {
         let counted = Starting(self);
         let pause = self.lock().next_start.map(|next| next.saturating_duration_since(Instant::now()));
@@ -127,7 +169,6 @@ impl Shared {
                 state.failed_starts = 0;
                 state.next_start = None;
                 state.members.insert(worker.process().pid(), worker.process());
-                state.running += 1;
                 drop(state);
                 let (context, pid) = (Arc::downgrade(self), worker.process().pid());
                 worker.on_end(move |blame| Self::worker_ended(&context, pid, blame));
@@ -158,6 +199,7 @@ impl Shared {
         drop(state);
         drop(dead);
         shared.changed.notify(usize::MAX);
+        shared.top_up();
     }
 
     /// Notes the unclean end of a worker that no caller is told of.
@@ -208,38 +250,45 @@ impl Shared {
     pub(crate) fn begin_close(self: &Arc<Self>) {
         let idle = {
             let mut state = self.lock();
-            state.closed = true;
+            if std::mem::replace(&mut state.closed, true) {
+                return;
+            }
             std::mem::take(&mut state.idle)
         };
         self.changed.notify(usize::MAX);
         for worker in idle {
             self.dismiss(worker);
         }
+        let shared = Arc::clone(self);
+        entrust(async move {
+            shared.until(|state| state.members.is_empty() && state.starting == 0).await;
+            // After its workers: a fork server is who reaps them.
+            shared.launcher.close().await;
+            shared.lock().over = true;
+            shared.changed.notify(usize::MAX);
+        });
     }
 
-    /// Waits until a closed context has no worker left.
-    pub(crate) async fn wait_closed(&self) -> Result<(), BrokenWorkerError> {
+    async fn until(&self, is_so: impl Fn(&State) -> bool) {
         loop {
             let changed = self.changed.listen();
-            {
-                let mut state = self.lock();
-                if state.members.is_empty() && state.starting == 0 {
-                    return state.unclean.take().map_or(Ok(()), Err);
-                }
+            if is_so(&self.lock()) {
+                return;
             }
             changed.await;
         }
+    }
+
+    /// Waits until a closed context has nothing left.
+    pub(crate) async fn wait_closed(&self) -> Result<(), BrokenWorkerError> {
+        self.until(|state| state.over).await;
+        self.lock().unclean.take().map_or(Ok(()), Err)
     }
 
     /// Ready once the context was closed a grace period ago.
     pub(crate) async fn overdue(&self) {
-        loop {
-            let changed = self.changed.listen();
-            if self.lock().closed {
-                return Host::fallback().sleep(self.grace_period).await;
-            }
-            changed.await;
-        }
+        self.until(|state| state.closed).await;
+        Host::fallback().sleep(self.grace_period).await;
     }
 
     /// For the end of the program: every worker still there, busy ones killed, idle ones asked to leave.

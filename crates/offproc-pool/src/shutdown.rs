@@ -15,6 +15,9 @@ pub(crate) fn register(context: &Arc<Shared>) {
 }
 
 fn end_all() {
+    if offproc_core::is_forked() {
+        return; // these are the workers of another process
+    }
     let contexts = std::mem::take(&mut *CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner));
     let now = Instant::now();
     let ends: Vec<_> = contexts
@@ -23,13 +26,15 @@ fn end_all() {
         .map(|shared| {
             // Without end is no option here: a program that has returned from `main` is to be over.
             let deadline = now.checked_add(shared.grace_period).unwrap_or(now + LONGEST);
-            (shared.end(), deadline)
+            (shared.end(), shared, deadline)
         })
         .collect();
-    for ((_idle, members), deadline) in &ends {
+    for ((_idle, members), shared, deadline) in &ends {
         for member in members {
             member.wait_or_kill(*deadline);
         }
+        // After its workers: a fork server is who reaps them.
+        shared.launcher.end(*deadline);
     }
 }
 

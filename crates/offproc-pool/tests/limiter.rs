@@ -312,6 +312,29 @@ fn waking_a_task_may_end_it() {
     });
 }
 
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker's own failure");
+    }
+}
+
+#[test]
+fn a_panicking_waker_holds_nobody_up_for_good() {
+    let limiter = Limiter::new(0);
+    let mut first = limiter.acquire();
+    assert!(poll_with(&mut first, &Waker::from(Arc::new(Panics))).is_none());
+    let mut second = Waiter::queued(&limiter);
+
+    let raise = limiter.clone();
+    assert!(thread::spawn(move || raise.set_total_tokens(2)).join().is_err());
+    assert_eq!(limiter.total_tokens(), 2);
+    drop(first);
+    assert!(second.poll().is_some());
+    assert_eq!(limiter.available_tokens(), 2);
+}
+
 /// A task that dies with its last waker, and with it a waiting `Acquire`.
 struct EndsWithItsWaker(#[expect(dead_code, reason = "held for its drop")] Acquire);
 

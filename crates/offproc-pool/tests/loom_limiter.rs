@@ -158,6 +158,25 @@ fn nobody_overtakes_a_waiter() {
 }
 
 #[test]
+fn nobody_overtakes_while_a_raise_hands_out() {
+    model(|| {
+        let limiter = Limiter::new(0);
+        let counts = [(); 2].map(|()| Count::new());
+        let waiters = counts.each_ref().map(|count| queued(&limiter, count));
+        let raise = thread::spawn({
+            let limiter = limiter.clone();
+            move || limiter.set_total_tokens(2)
+        });
+        // Before, while and after the tokens are handed over, which opens the lock in between.
+        assert!(limiter.try_acquire().is_none());
+        raise.join().unwrap();
+        assert_eq!(counts.each_ref().map(Count::get), [1, 1]);
+        drop(waiters);
+        assert_eq!(limiter.borrowed_tokens(), 0);
+    });
+}
+
+#[test]
 fn a_changed_waker_is_the_one_woken() {
     model(|| {
         let limiter = Limiter::new(1);

@@ -4,10 +4,8 @@
 //! so there is no runtime to find: with the feature on, every call that is not made inside another runtime uses it.
 #![forbid(unsafe_code)]
 
-use offproc_core::{BoxFuture, Runtime, RuntimeId, Watch, watch_with_async_io};
+use offproc_core::{BoxFuture, Descriptor, Runtime, RuntimeId, Watch, watch_with_async_io};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The process-wide reactor, timer and blocking threads of smol.
@@ -19,7 +17,7 @@ impl Runtime for Smol {
         RuntimeId::new("async-io", 0)
     }
 
-    fn watch(&self, descriptor: Arc<OwnedFd>) -> io::Result<Box<dyn Watch>> {
+    fn watch(&self, descriptor: Descriptor) -> io::Result<Box<dyn Watch>> {
         // `smol::Async` is this very type.
         watch_with_async_io(descriptor)
     }

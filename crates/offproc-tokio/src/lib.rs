@@ -6,11 +6,9 @@
 //! The runtime needs its I/O and time drivers, as `#[tokio::main]` and `Builder::enable_all` turn them on.
 #![forbid(unsafe_code)]
 
-use offproc_core::{BoxFuture, Runtime, RuntimeId, Watch};
+use offproc_core::{BoxFuture, Descriptor, Runtime, RuntimeId, Watch};
 use std::hash::{Hash, Hasher};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::Interest;
@@ -51,10 +49,10 @@ impl Runtime for Tokio {
         RuntimeId::new("tokio", number.0)
     }
 
-    fn watch(&self, descriptor: Arc<OwnedFd>) -> io::Result<Box<dyn Watch>> {
+    fn watch(&self, descriptor: Descriptor) -> io::Result<Box<dyn Watch>> {
         let _entered = self.handle.as_ref().map(Handle::enter);
-        // What replaces it is unsafe, for the sake of types that close or change their descriptor; an
-        // `Arc<OwnedFd>` cannot.
+        // What replaces it is unsafe, for the sake of types that close or change their descriptor; a
+        // `Descriptor` cannot.
         #[allow(deprecated, reason = "the descriptor is owned and never changes")]
         let watched = AsyncFd::with_interest(descriptor, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Box::new(TokioWatch(watched)))
@@ -73,7 +71,7 @@ impl Runtime for Tokio {
 /// tokio registers once, edge-triggered. The readiness it has noted is forgotten before the caller tries, so that
 /// what comes after the try is noted anew.
 #[derive(Debug)]
-struct TokioWatch(AsyncFd<Arc<OwnedFd>>);
+struct TokioWatch(AsyncFd<Descriptor>);
 
 impl Watch for TokioWatch {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

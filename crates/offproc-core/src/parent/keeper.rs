@@ -30,8 +30,9 @@ pub(crate) fn ensure() -> io::Result<()> {
     Ok(())
 }
 
-/// Has the keeper drive a future to its end. It runs once [`ensure`] has succeeded, as it has wherever a worker was
-/// started.
+/// Has the keeper drive a future to its end.
 pub fn entrust(errand: impl Future<Output = ()> + Send + 'static) {
+    // It runs wherever a worker was started; where it cannot be started, no worker can.
+    let _ = ensure();
     ERRANDS.spawn(errand).detach();
 }

@@ -2,12 +2,12 @@
 //! needs it.
 
 use super::runtime::{Host, RuntimeId, Watch};
+use crate::sys::descriptors::Descriptor;
 use crate::wire::frame::Frame;
 use crate::wire::message::Request;
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// A connection to a worker.
@@ -29,6 +29,12 @@ pub(crate) trait Line: Send + Sync + fmt::Debug {
     /// The next frame, if it is there already.
     fn try_frame(&mut self) -> io::Result<Option<Frame>>;
 
+    /// A descriptor that came with a frame of the handshake.
+    fn take_descriptor(&mut self) -> Option<OwnedFd>;
+
+    /// From here on no descriptors are expected.
+    fn end_handshake(&mut self);
+
     /// Tells the worker to leave when it has nothing to do.
     fn hang_up(&mut self);
 }
@@ -38,15 +44,15 @@ pub(crate) trait Line: Send + Sync + fmt::Debug {
 pub(crate) struct Watched {
     // Dropped first: a watch must end before its descriptor is closed.
     watch: Option<(RuntimeId, Box<dyn Watch>)>,
-    descriptor: Arc<OwnedFd>,
+    descriptor: Descriptor,
 }
 
 impl Watched {
-    pub(crate) fn new(descriptor: OwnedFd) -> Self {
-        Self { watch: None, descriptor: Arc::new(descriptor) }
+    pub(crate) fn new(descriptor: Descriptor) -> Self {
+        Self { watch: None, descriptor }
     }
 
-    pub(crate) fn descriptor(&self) -> &OwnedFd {
+    pub(crate) fn descriptor(&self) -> &Descriptor {
         &self.descriptor
     }
 
@@ -76,7 +82,7 @@ impl Watched {
             }
         }
         self.watch = None;
-        let watch = match runtime.watch(Arc::clone(&self.descriptor)) {
+        let watch = match runtime.watch(self.descriptor.clone()) {
             Ok(watch) => watch,
             Err(e) => return Poll::Ready(Err(e)),
         };

@@ -1,5 +1,7 @@
 //! What runs in the parent process: starting workers, talking to them, killing and reaping them.
 
+pub(crate) mod fork;
+pub(crate) mod fork_server;
 pub(crate) mod keeper;
 pub(crate) mod launcher;
 pub(crate) mod line;
@@ -9,3 +11,4 @@ pub(crate) mod settings;
 pub(crate) mod spawn;
 pub(crate) mod stream;
 pub(crate) mod worker;
+pub(crate) mod worker_type;

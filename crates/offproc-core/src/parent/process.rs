@@ -16,7 +16,9 @@ use std::time::Instant;
 type Hook = Box<dyn FnOnce(Option<BrokenWorkerError>) + Send>;
 
 pub(crate) struct Process {
-    child: Child,
+    // A fork server's worker is known only once the server has said so.
+    child: OnceLock<Child>,
+    kill_wanted: AtomicBool,
     end: OnceLock<Option<ExitStatus>>,
     reaped: AtomicBool,
     // One at a time waits: whoever holds the `Worker`.
@@ -27,26 +29,49 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Takes charge of a child: the keeper waits for its end from now on.
+    /// Takes charge of a child of ours: the keeper waits for its end from now on.
     pub(crate) fn adopt(child: Child) -> Arc<Self> {
-        let process = Arc::new(Self {
-            child,
+        let process = Self::announced();
+        process.arrived(child);
+        let reaped = Arc::clone(&process);
+        keeper::entrust(async move {
+            if let Some(child) = reaped.child.get() {
+                let status = child.wait().await;
+                reaped.record_end(status);
+            }
+        });
+        process
+    }
+
+    /// A process that somebody else starts for us, and will tell us the end of.
+    pub(crate) fn announced() -> Arc<Self> {
+        Arc::new(Self {
+            child: OnceLock::new(),
+            kill_wanted: AtomicBool::new(false),
             end: OnceLock::new(),
             reaped: AtomicBool::new(false),
             waiter: AtomicWaker::new(),
             phase: AtomicU8::new(Phase::Start as u8),
             excused: AtomicBool::new(false),
             hook: Mutex::new(None),
-        });
-        let reaped = Arc::clone(&process);
-        keeper::entrust(async move {
-            let status = reaped.child.wait().await;
-            reaped.record_end(status);
-        });
-        process
+        })
     }
 
-    fn record_end(&self, status: Option<ExitStatus>) {
+    /// The announced process is there.
+    pub(crate) fn arrived(&self, child: Child) {
+        let _ = self.child.set(child);
+        // Either this sees the wish of a `kill` that came before, or that `kill` sees the child.
+        if self.kill_wanted.load(Ordering::SeqCst) {
+            self.send_kill();
+        }
+    }
+
+    pub(crate) fn child(&self) -> Option<&Child> {
+        self.child.get()
+    }
+
+    /// The process has ended and been reaped.
+    pub(crate) fn record_end(&self, status: Option<ExitStatus>) {
         // Under the lock, so that a hook installed meanwhile either sees the end or is seen here.
         let hook = {
             let mut hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,20 +105,27 @@ impl Process {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.pid()
+        self.child.get().map_or(0, Child::pid)
+    }
+
+    fn send_kill(&self) {
+        self.kill_wanted.store(true, Ordering::SeqCst);
+        if let Some(child) = self.child.get() {
+            child.kill();
+        }
     }
 
     /// SIGKILL, now. Its end is then nobody's fault.
     pub(crate) fn kill(&self) {
         if !self.has_ended() {
             self.excused.store(true, Ordering::SeqCst);
-            self.child.kill();
+            self.send_kill();
         }
     }
 
     /// SIGKILL for a process that overstayed; its end is told as an error.
     pub(crate) fn kill_overdue(&self) {
-        self.child.kill();
+        self.send_kill();
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -117,7 +149,15 @@ impl Process {
 
     /// Blocks until the process has ended, at most until the deadline. For the end of the program.
     pub(crate) fn wait_until(&self, deadline: Instant) -> bool {
-        self.has_ended() || self.child.wait_until(deadline)
+        self.has_ended()
+            || self.child.get().is_none_or(|child| {
+                let ended = child.wait_until(deadline);
+                if ended {
+                    // The keeper may not get to it any more. If it does, it finds nothing to reap.
+                    let _ = child.try_wait();
+                }
+                ended
+            })
     }
 
     pub(crate) fn set_phase(&self, phase: Phase) {

@@ -1,10 +1,10 @@
 //! What offproc asks of an async runtime, and the one it brings along.
 
+use crate::sys::descriptors::Descriptor;
 use async_io::Async;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -40,7 +40,7 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The runtime is shutting down, or the system has no room for one more.
-    fn watch(&self, descriptor: Arc<OwnedFd>) -> io::Result<Box<dyn Watch>>;
+    fn watch(&self, descriptor: Descriptor) -> io::Result<Box<dyn Watch>>;
 
     /// A future that is ready after `duration`.
     fn sleep(&self, duration: Duration) -> BoxFuture<()>;
@@ -72,7 +72,7 @@ pub struct Fallback;
 /// # Errors
 ///
 /// As [`Runtime::watch`].
-pub fn watch_with_async_io(descriptor: Arc<OwnedFd>) -> io::Result<Box<dyn Watch>> {
+pub fn watch_with_async_io(descriptor: Descriptor) -> io::Result<Box<dyn Watch>> {
     Ok(Box::new(AsyncIoWatch(Async::new_nonblocking(descriptor)?)))
 }
 
@@ -81,7 +81,7 @@ impl Runtime for Fallback {
         RuntimeId::new("async-io", 0)
     }
 
-    fn watch(&self, descriptor: Arc<OwnedFd>) -> io::Result<Box<dyn Watch>> {
+    fn watch(&self, descriptor: Descriptor) -> io::Result<Box<dyn Watch>> {
         watch_with_async_io(descriptor)
     }
 
@@ -97,7 +97,7 @@ impl Runtime for Fallback {
 }
 
 #[derive(Debug)]
-struct AsyncIoWatch(Async<Arc<OwnedFd>>);
+struct AsyncIoWatch(Async<Descriptor>);
 
 impl Watch for AsyncIoWatch {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

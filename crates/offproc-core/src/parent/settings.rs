@@ -4,8 +4,11 @@ use crate::sys::image::Image;
 use crate::wire::codec;
 use crate::wire::frame::{self, Kind};
 use crate::wire::function::Place;
-use crate::wire::hello::Hello;
+use crate::wire::hello::{Hello, Resource, Retirement, Role, Service, Signals, Surroundings};
 use crate::worker::entry;
+use std::ffi::OsString;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The settings that reach a worker, and those for starting one.
@@ -21,6 +24,26 @@ pub struct Settings {
     pub init: Option<fn()>,
     /// Run after each job.
     pub retire: Option<fn() -> bool>,
+    /// The number of jobs after which a worker retires, drawn by each from this range.
+    pub retire_after_jobs: Option<RangeInclusive<u64>>,
+    /// The age at which a worker retires.
+    pub retire_after_age: Option<Duration>,
+    /// The resident memory, in bytes, above which a worker retires.
+    pub retire_above_memory: Option<u64>,
+    /// Run once in a fork server, before it forks.
+    pub preload: Option<fn()>,
+    /// Which signals reach workers.
+    pub signals: Signals,
+    /// Changes to the environment.
+    pub environment: Vec<(OsString, Option<OsString>)>,
+    /// The working directory.
+    pub directory: Option<PathBuf>,
+    /// The niceness.
+    pub nice: Option<i32>,
+    /// The CPUs to run on.
+    pub cpus: Option<Vec<usize>>,
+    /// Resource limits.
+    pub limits: Vec<(Resource, u64)>,
 }
 
 impl Default for Settings {
@@ -31,25 +54,69 @@ impl Default for Settings {
             frame_limit: 1 << 30,
             init: None,
             retire: None,
+            retire_after_jobs: None,
+            retire_after_age: None,
+            retire_above_memory: None,
+            preload: None,
+            signals: Signals::default(),
+            environment: Vec::new(),
+            directory: None,
+            nice: None,
+            cpus: None,
+            limits: Vec::new(),
         }
     }
 }
 
 impl Settings {
-    /// The hello, as a frame.
-    ///
-    /// # Errors
-    ///
-    /// In words: a function is not part of the executable.
+    /// True where workers tell after each job whether they stay.
+    #[must_use]
+    pub fn may_retire(&self) -> bool {
+        self.retirement().is_ok_and(|retirement| retirement.is_possible())
+    }
+
+    fn retirement(&self) -> Result<Retirement, String> {
+        Ok(Retirement {
+            asked: place(self.retire.map(|retire| retire as usize))?,
+            jobs: self.retire_after_jobs.as_ref().map(|jobs| (*jobs.start(), *jobs.end())),
+            age: self.retire_after_age,
+            memory: self.retire_above_memory,
+        })
+    }
+
+    /// The hello of a worker, as a frame.
     pub(crate) fn hello(&self) -> Result<Vec<u8>, String> {
-        let place = |address: Option<usize>| address.map(Place::of).transpose();
+        self.pack(Role::Worker(Service {
+            idle_timeout: (self.idle_timeout != Duration::MAX).then_some(self.idle_timeout),
+            init: place(self.init.map(|init| init as usize))?,
+            retirement: self.retirement()?,
+        }))
+    }
+
+    /// The hello of a fork server, as a frame.
+    pub(crate) fn fork_server_hello(&self) -> Result<Vec<u8>, String> {
+        self.pack(Role::ForkServer { preload: place(self.preload.map(|preload| preload as usize))? })
+    }
+
+    fn pack(&self, role: Role) -> Result<Vec<u8>, String> {
+        let surroundings = match role {
+            Role::Worker(_) => Surroundings {
+                signals: self.signals,
+                environment: self.environment.clone(),
+                directory: self.directory.clone(),
+                nice: self.nice,
+                cpus: self.cpus.clone(),
+                limits: self.limits.clone(),
+            },
+            // Its workers change themselves; the server only keeps out of the way of signals.
+            Role::ForkServer { .. } => Surroundings { signals: Signals::IgnoreTerminate, ..Surroundings::default() },
+        };
         let hello = Hello {
             build: Image::current().build(),
             depth: entry::depth() + 1,
             frame_limit: self.frame_limit as u64,
-            idle_timeout: (self.idle_timeout != Duration::MAX).then_some(self.idle_timeout),
-            init: place(self.init.map(|init| init as usize))?,
-            retire: place(self.retire.map(|retire| retire as usize))?,
+            role,
+            surroundings,
         };
         let mut frame = frame::begin();
         codec::encode(&hello, &mut frame, usize::MAX)?;
@@ -70,6 +137,31 @@ impl Settings {
         if self.start_timeout.is_zero() {
             return Err("a start timeout of zero leaves no time to start".to_owned());
         }
+        if self.retire_after_jobs.as_ref().is_some_and(|jobs| jobs.is_empty() || *jobs.start() == 0) {
+            return Err("a worker cannot retire before its first job: the range must not be empty or start at 0".into());
+        }
+        if self.cpus.as_ref().is_some_and(Vec::is_empty) {
+            return Err("a worker needs at least one CPU to run on".to_owned());
+        }
+        let bad_name = |name: &OsString| {
+            let name = name.as_encoded_bytes();
+            name.is_empty() || name.contains(&b'=') || name.contains(&0)
+        };
+        if let Some((name, _)) = self.environment.iter().find(|(name, _)| bad_name(name)) {
+            return Err(format!("{} cannot be the name of an environment variable", name.display()));
+        }
+        if let Some((name, _)) = self
+            .environment
+            .iter()
+            .find(|(_, value)| value.as_ref().is_some_and(|value| value.as_encoded_bytes().contains(&0)))
+        {
+            return Err(format!("the value for the environment variable {} contains a NUL byte", name.display()));
+        }
+        self.fork_server_hello()?;
         self.hello().map(drop)
     }
+}
+
+fn place(address: Option<usize>) -> Result<Option<Place>, String> {
+    address.map(Place::of).transpose()
 }

@@ -1,7 +1,7 @@
 //! Starting the program's own executable once more, as a worker.
 
 use super::keeper;
-use super::launcher::{Guard, Launched, Launcher, sealed};
+use super::launcher::{Guard, Launched, Launcher, sealed, start_elsewhere};
 use super::process::Process;
 use super::runtime::{BoxFuture, Host};
 use crate::sys::{descriptors, process::Child};
@@ -12,24 +12,14 @@ use std::process::{Command, Stdio};
 
 /// `WorkerType::Spawn`: a new process of the same executable.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Spawn;
+pub(crate) struct Spawn;
 
 impl sealed::Sealed for Spawn {}
 
 impl Launcher for Spawn {
     fn launch(&self, host: &Host) -> BoxFuture<io::Result<sealed::Started>> {
         // Starting a process blocks until the new program is loaded, about a millisecond: not here.
-        let (sender, receiver) = async_channel::bounded(1);
-        host.current().unblock(Box::new(move || {
-            // If nobody waits any more, the guard inside ends what was started.
-            let _ = sender.try_send(launch());
-        }));
-        Box::pin(async move {
-            match receiver.recv().await {
-                Ok(started) => started.map(sealed::Started),
-                Err(_) => Err(io::Error::other("the async runtime shut down before it could start the worker")),
-            }
-        })
+        start_elsewhere(host, launch)
     }
 }
 
@@ -45,7 +35,7 @@ fn launch() -> io::Result<Launched> {
     // No `pre_exec`: std then uses `posix_spawn`, whose cost does not grow with the memory of this process.
     command.args(arguments).env(MARKER, VERSION.to_string()).stdin(Stdio::from(worker_control));
     let process = Guard(Process::adopt(Child::spawn(&mut command)?));
-    Ok(Launched { process, control, lifeline, worker_lifeline })
+    Ok(Launched { process, control: control.into(), lifeline: lifeline.into(), descriptors: vec![worker_lifeline] })
 }
 
 /// The running executable itself, whatever has become of its file since; where there is no `/proc`, its file.

@@ -2,11 +2,15 @@
 
 use super::line::{Line, Watched};
 use super::runtime::Host;
+use crate::sys::descriptors::Descriptor;
 use crate::wire::frame::{Decoder, Frame};
 use crate::wire::message::Request;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown};
-use std::io::{self, IoSlice};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    Shutdown,
+};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll};
@@ -26,15 +30,18 @@ pub(crate) struct StreamLine {
     socket: Watched,
     outbox: Outbox,
     decoder: Decoder,
+    // Descriptors are only expected during the handshake; later ones are left for the kernel to close.
+    descriptors: Option<Vec<OwnedFd>>,
 }
 
 impl StreamLine {
     /// A line that begins with a hello and the descriptors that go with it.
-    pub(crate) fn new(socket: OwnedFd, frame: Vec<u8>, descriptors: Vec<OwnedFd>, limit: usize) -> Self {
+    pub(crate) fn new(socket: Descriptor, frame: Vec<u8>, descriptors: Vec<OwnedFd>, limit: usize) -> Self {
         Self {
             socket: Watched::new(socket),
             outbox: Outbox::Hello { frame, sent: 0, descriptors },
             decoder: Decoder::new(limit),
+            descriptors: Some(Vec::new()),
         }
     }
 
@@ -77,8 +84,12 @@ impl StreamLine {
             if let Some(frame) = self.decoder.next()? {
                 return Ok(Some(frame));
             }
-            let socket = self.socket.descriptor();
-            match retry(|| Ok(rustix::net::recv(socket, self.decoder.space(), RecvFlags::DONTWAIT)?.0)) {
+            let (socket, space) = (self.socket.descriptor(), self.decoder.space());
+            let received = match &mut self.descriptors {
+                None => retry(|| Ok(rustix::net::recv(socket, &mut *space, RecvFlags::DONTWAIT)?.0)),
+                Some(descriptors) => retry(|| receive_with(socket, space, descriptors)),
+            };
+            match received {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.decoder.advance(count),
                 Err(Errno::AGAIN) => return Ok(None),
@@ -125,13 +136,39 @@ impl Line for StreamLine {
         self.receive()
     }
 
+    fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        self.descriptors.as_mut()?.pop()
+    }
+
+    fn end_handshake(&mut self) {
+        self.descriptors = None;
+    }
+
     fn hang_up(&mut self) {
         // Only this direction: what the worker still has to say finds its way.
         let _ = rustix::net::shutdown(self.socket.descriptor(), Shutdown::Write);
     }
 }
 
-fn send_with(socket: &OwnedFd, bytes: &[u8], descriptors: &[OwnedFd], flags: SendFlags) -> Result<usize, Errno> {
+fn receive_with(socket: &Descriptor, space: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> Result<usize, Errno> {
+    let mut ancillary = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
+    let mut control = RecvAncillaryBuffer::new(&mut ancillary);
+    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let message = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(space)], &mut control, flags)?;
+    for part in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(received) = part {
+            descriptors.extend(received);
+        }
+    }
+    Ok(message.bytes)
+}
+
+pub(super) fn send_with(
+    socket: &Descriptor,
+    bytes: &[u8],
+    descriptors: &[OwnedFd],
+    flags: SendFlags,
+) -> Result<usize, Errno> {
     let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
     let mut control = SendAncillaryBuffer::new(&mut space);

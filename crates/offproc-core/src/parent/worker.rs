@@ -7,7 +7,10 @@ use super::runtime::Host;
 use super::settings::Settings;
 use super::stream::StreamLine;
 use crate::error::{BrokenWorkerError, DecodeError, Error, Phase};
+use crate::sys::descriptors::Descriptor;
+use crate::sys::process::Child;
 use crate::wire::codec;
+use crate::wire::fork::Forked;
 use crate::wire::frame::{Frame, Kind};
 use crate::wire::hello::DEEPEST;
 use crate::wire::message::{Answer, Failure, Request, Welcome};
@@ -15,7 +18,7 @@ use crate::worker::entry;
 use futures_lite::future;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -47,7 +50,7 @@ pub struct Worker {
     process: Guard,
     line: Box<dyn Line>,
     // Held for its closing: see `sys::lifeline`.
-    _lifeline: OwnedFd,
+    _lifeline: Descriptor,
     gives_verdicts: bool,
     awaits_verdict: bool,
     hung_up: bool,
@@ -79,8 +82,24 @@ impl Worker {
             ))));
         }
         let hello = settings.hello().map_err(|reason| Error::Spawn(io::Error::other(reason)))?;
-        // The deadline is for the worker: how long a thread to start it from takes is the runtime's affair.
-        let launched = launcher.launch(host).await.map_err(Error::Spawn)?.0;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let launched = launcher.launch(host).await.map_err(Error::Spawn)?.0;
+            match Self::greet(launched, hello.clone(), settings, host).await {
+                Err(Error::BrokenWorker(e)) if attempt < ATTEMPTS && is_accident(&e) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Makes a worker of a process that waits for its hello.
+    pub(super) async fn greet(
+        launched: Launched,
+        hello: Vec<u8>,
+        settings: &Settings,
+        host: &Host,
+    ) -> Result<Self, Error> {
         let deadline = async {
             host.sleep(settings.start_timeout).await;
             Err(Error::Spawn(io::Error::new(
@@ -94,12 +113,12 @@ impl Worker {
     }
 
     fn new(launched: Launched, hello: Vec<u8>, settings: &Settings) -> Self {
-        let Launched { process, control, lifeline, worker_lifeline } = launched;
+        let Launched { process, control, lifeline, descriptors } = launched;
         Self {
             process,
-            line: Box::new(StreamLine::new(control, hello, vec![worker_lifeline], settings.frame_limit + SLACK)),
+            line: Box::new(StreamLine::new(control, hello, descriptors, settings.frame_limit.saturating_add(SLACK))),
             _lifeline: lifeline,
-            gives_verdicts: settings.retire.is_some(),
+            gives_verdicts: settings.may_retire(),
             awaits_verdict: false,
             hung_up: false,
             is_spent: false,
@@ -108,7 +127,8 @@ impl Worker {
     }
 
     async fn shake_hands(&mut self, host: &Host) -> Result<(), Error> {
-        loop {
+        let mut is_ready = false;
+        while !is_ready || self.process.0.child().is_none() {
             let said = poll_fn(|cx| self.poll_said(cx, host)).await;
             match said {
                 Said::Frame(frame) => match frame.kind {
@@ -119,10 +139,12 @@ impl Worker {
                         }
                         self.process.0.set_phase(Phase::Init);
                     }
-                    Kind::Ready => {
-                        self.process.0.set_phase(Phase::Idle);
-                        return Ok(());
-                    }
+                    Kind::Ready => is_ready = true,
+                    // From the fork server; it and the worker may be heard in any order.
+                    Kind::Forked => match (codec::decode::<Forked>(frame.body()), self.line.take_descriptor()) {
+                        (Ok(forked), Some(pidfd)) => self.process.0.arrived(Child::of_another(forked.pid, pidfd)),
+                        _ => return Err(refused("the fork server did not say which process it is")),
+                    },
                     Kind::Failed => {
                         return Err(codec::decode::<Failure>(frame.body())
                             .map_or_else(|m| Error::Decode(DecodeError(m)), Error::from));
@@ -140,6 +162,9 @@ impl Worker {
                 }
             }
         }
+        self.line.end_handshake();
+        self.process.0.set_phase(Phase::Idle);
+        Ok(())
     }
 
     /// The worker's process, to be waited for apart from the worker.
@@ -355,6 +380,16 @@ enum Said {
     Frame(Frame),
     Garbage(io::Error),
     Ended { job_unread: bool },
+}
+
+/// How often a worker is started that ends by accident before it could begin.
+const ATTEMPTS: u32 = 3;
+
+/// A Ctrl+C in the moment before the new process ignores it, or a fork server that died with the request in its hands:
+/// neither has to do with what the worker is for.
+fn is_accident(error: &BrokenWorkerError) -> bool {
+    let interrupted = error.exit_status().and_then(|status| status.signal()) == Some(libc::SIGINT);
+    error.phase() == Phase::Start && (interrupted || error.pid() == 0)
 }
 
 fn refused(reason: &str) -> Error {

@@ -1,20 +1,93 @@
-//! Descriptors: pairs of sockets, the standard three, and out of the way of a job that writes to low numbers.
+//! Descriptors: pairs of sockets, the standard three, out of the way of a job that writes to low numbers, and closed
+//! in forked children that have no business with them.
+#![allow(unsafe_code)]
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, fcntl_getfd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A descriptor of offproc's, closed when its last clone is dropped.
+///
+/// It is on the books, so that a process which this one forks can let go of it: a worker's lifeline that somebody
+/// else holds too is none.
+#[derive(Clone, Debug)]
+pub struct Descriptor(Arc<Booked>);
+
+#[derive(Debug)]
+struct Booked(ManuallyDrop<OwnedFd>);
+
+static BOOKS: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
+
+/// The books, as they are while nobody opens or closes a descriptor of ours.
+pub(crate) struct Books(MutexGuard<'static, BTreeSet<RawFd>>);
+
+/// Stops the books until the result is dropped.
+pub(crate) fn stop_books() -> Books {
+    Books(BOOKS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Books {
+    /// Closes all that is on the books, in a process that was forked while they were stopped.
+    pub(crate) fn close_all(mut self) {
+        for fd in std::mem::take(&mut *self.0) {
+            // SAFETY: this process is a copy that never uses the `Descriptor`s it has inherited, nor drops them: it
+            // serves, and then exits.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+impl From<OwnedFd> for Descriptor {
+    fn from(fd: OwnedFd) -> Self {
+        stop_books().0.insert(fd.as_raw_fd());
+        Self(Arc::new(Booked(ManuallyDrop::new(fd))))
+    }
+}
+
+impl Drop for Booked {
+    fn drop(&mut self) {
+        // Struck off and closed as one step, so that no number is on the books that is somebody else's.
+        let mut books = stop_books();
+        books.0.remove(&self.0.as_raw_fd());
+        // SAFETY: dropped here and nowhere else.
+        unsafe { ManuallyDrop::drop(&mut self.0) };
+    }
+}
+
+impl AsFd for Descriptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.0.as_fd()
+    }
+}
+
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.0.as_raw_fd()
+    }
+}
 
 /// A pair of connected stream sockets, close-on-exec from birth, neither of which is one of the standard three (which
 /// a program may have closed).
 pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (a, b) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    pair_of(SocketType::STREAM)
+}
+
+/// The same with whole messages instead of a stream.
+pub(crate) fn message_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    pair_of(SocketType::SEQPACKET)
+}
+
+fn pair_of(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
+    let (a, b) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
     Ok((above_standard(a)?, above_standard(b)?))
 }
 
 fn above_standard(fd: OwnedFd) -> io::Result<OwnedFd> {
-    use std::os::fd::AsRawFd;
     if fd.as_raw_fd() > 2 { Ok(fd) } else { Ok(fcntl_dupfd_cloexec(&fd, 3)?) }
 }
 

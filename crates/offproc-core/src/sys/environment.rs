@@ -15,11 +15,14 @@ pub(crate) fn take(name: &str) -> Option<OsString> {
     Some(value)
 }
 
-/// Sets a variable, under the same condition as [`take`].
-#[allow(dead_code)]
-pub(crate) fn set(name: &OsString, value: &OsString) {
-    // SAFETY: see `take`.
-    unsafe { std::env::set_var(name, value) };
+/// Sets a variable, or removes it, under the same condition as [`take`].
+pub(crate) fn set(name: &OsString, value: Option<&OsString>) {
+    match value {
+        // SAFETY: see `take`.
+        Some(value) => unsafe { std::env::set_var(name, value) },
+        // SAFETY: see `take`.
+        None => unsafe { std::env::remove_var(name) },
+    }
 }
 
 /// True for a set-user-id, set-group-id or file-capabilities start: what the environment says must not be believed.

@@ -9,10 +9,12 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
-/// From here on the end of the parent ends this process.
-///
-/// The descriptor is left open for the life of the process: closing it would cut the line.
+/// Open for the life of the process: closing it would cut the line.
+static HELD: Mutex<Option<OwnedFd>> = Mutex::new(None);
+
+/// From here on the end of the parent ends this process. A forked process lets go of its maker's line with this.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn hold(line: OwnedFd) -> io::Result<()> {
     const F_SETSIG: i32 = 10;
@@ -27,7 +29,7 @@ pub(crate) fn hold(line: OwnedFd) -> io::Result<()> {
     }
     // The parent may have gone before the signal was asked for; then it never comes.
     let gone = poll(&mut [PollFd::new(&line, PollFlags::IN)], Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0;
-    std::mem::forget(line);
+    *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
     if gone { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
 }
 

@@ -4,8 +4,10 @@
 pub(crate) mod at_exit;
 pub(crate) mod descriptors;
 pub(crate) mod environment;
+pub(crate) mod fork;
 pub(crate) mod image;
 pub(crate) mod lifeline;
+pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod signals;
 #[cfg(feature = "auto-init")]

@@ -30,6 +30,28 @@ impl Child {
         }
     }
 
+    /// A process that is not our child: it can be killed and seen to end, but another has its exit status.
+    pub(crate) fn of_another(pid: u32, pidfd: OwnedFd) -> Self {
+        Self { pid, pidfd }
+    }
+
+    /// A child that was forked, not spawned. What fails ends the child before it is reported.
+    pub(crate) fn of_fork(pid: Pid) -> io::Result<Self> {
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(pidfd) => Ok(Self { pid: pid.as_raw_nonzero().get().unsigned_abs(), pidfd }),
+            Err(e) => {
+                // Not reaped yet, so the number is still the child's.
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+                let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+                Err(e.into())
+            }
+        }
+    }
+
+    pub(crate) fn pidfd(&self) -> &OwnedFd {
+        &self.pidfd
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
@@ -45,7 +67,9 @@ impl Child {
             match self.try_wait() {
                 Ok(Some(status)) => return status,
                 Ok(None) => {}
-                Err(_) => return None,
+                // Not our child, or reaped by somebody else: only its end can be seen.
+                Err(_) if self.wait_until(std::time::Instant::now()) => return None,
+                Err(_) => {}
             }
             let readable = match Async::new_nonblocking(self.pidfd.as_fd()) {
                 Ok(watched) => watched.readable().await,
@@ -67,7 +91,7 @@ impl Child {
     }
 
     /// `Ok(None)` while it runs.
-    fn try_wait(&self) -> io::Result<Option<Option<ExitStatus>>> {
+    pub(crate) fn try_wait(&self) -> io::Result<Option<Option<ExitStatus>>> {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
         let Some(status) = waitid(WaitId::PidFd(self.pidfd.as_fd()), options)? else { return Ok(None) };
         let raw = match (status.exit_status(), status.terminating_signal()) {

@@ -22,7 +22,6 @@ pub(crate) fn reset() {
 }
 
 /// Ignores a signal.
-#[allow(dead_code)]
 pub(crate) fn ignore(signal: c_int) {
     set(signal, libc::SIG_IGN);
 }

@@ -39,6 +39,8 @@ kinds! {
     Hello = 1,
     /// Parent to worker: a function and its argument.
     Job = 2,
+    /// Parent to fork server, on the socket for requests: fork a worker.
+    Fork = 3,
     /// Worker to parent: it is of the same build, and begins to set itself up.
     Welcome = 16,
     /// Worker to parent: it is set up and waits for jobs.
@@ -53,6 +55,10 @@ kinds! {
     Stays = 21,
     /// Worker to parent: it leaves, and takes no job any more.
     Leaves = 22,
+    /// Fork server to parent, on the new worker's connection: its process, with a pidfd.
+    Forked = 23,
+    /// Fork server to parent, on the socket for requests: a worker has ended.
+    Ended = 24,
 }
 
 /// A whole frame, in a buffer of its own.

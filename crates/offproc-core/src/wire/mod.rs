@@ -2,6 +2,7 @@
 
 pub(crate) mod buffer;
 pub(crate) mod codec;
+pub(crate) mod fork;
 pub(crate) mod frame;
 pub(crate) mod function;
 pub(crate) mod hello;

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 pub(crate) const REFUSED: i32 = 78;
 
 static INITIALISED: AtomicBool = AtomicBool::new(false);
+static FORKED: AtomicBool = AtomicBool::new(false);
 static DEPTH: AtomicU32 = AtomicU32::new(0);
 
 /// True once the program has shown that its workers would find the way here.
@@ -45,6 +46,29 @@ pub(crate) fn enter(before: impl FnOnce()) {
             std::process::exit(REFUSED);
         }
     }
+}
+
+/// Serves and exits in a process that was forked for it by one whose kernel-given word is as good as its own.
+pub(crate) fn enter_forked(control: OwnedFd) -> ! {
+    FORKED.store(true, Ordering::Relaxed);
+    signals::reset();
+    let arranged = descriptors::duplicate_high(&control).and_then(|high| {
+        descriptors::restore_standard()?;
+        Ok(high)
+    });
+    drop(control);
+    match arranged {
+        Ok(control) => serve::serve(Port::new(control, serve::HELLO_LIMIT), || {}),
+        Err(e) => {
+            eprintln!("offproc: the descriptors of a forked worker could not be arranged: {e}");
+            crate::sys::fork::exit_at_once(REFUSED)
+        }
+    }
+}
+
+/// True in a worker that is a fork of the program itself: the threads its copy of offproc needs are not there.
+pub(crate) fn is_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
 }
 
 /// Takes the private connection from stdin, if the kernel confirms that it is the parent's.

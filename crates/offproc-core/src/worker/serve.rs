@@ -2,16 +2,20 @@
 
 use super::entry::{self, REFUSED};
 use super::port::{Next, Port};
-use super::{panic, trampoline};
+use super::retirement::Retiree;
+use super::{fork_server, panic, surroundings, trampoline};
 use crate::error::PanicError;
+use crate::sys::descriptors::duplicate_high;
 use crate::sys::image::Image;
-use crate::sys::lifeline;
+use crate::sys::{lifeline, signals};
 use crate::wire::frame::{self, Frame, Kind};
-use crate::wire::hello::Hello;
+use crate::wire::function::Place;
+use crate::wire::hello::{Hello, Role, Service};
 use crate::wire::message::{Failure, Welcome, open_job};
 use crate::wire::{buffer, codec};
 use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 /// The largest first frame a worker takes; what it then may take, that frame says.
 pub(super) const HELLO_LIMIT: usize = 16 << 20;
@@ -20,32 +24,53 @@ pub(super) const HELLO_LIMIT: usize = 16 << 20;
 /// while frames pass, never while a job runs.
 static PORT: Mutex<Option<Port>> = Mutex::new(None);
 
-/// Serves until the parent has no more need, then exits through `exit`.
-pub(super) fn serve(mut port: Port, before: impl FnOnce()) -> ! {
-    let code = match set_up(&mut port, before) {
-        Ok(Some(hello)) => {
-            *lock() = Some(port);
-            panic::install(last_words);
-            live(&hello)
-        }
-        Ok(None) => 0,
-        Err(reason) => {
-            let _ = send(&port, Kind::Refused, |out| codec::encode(&reason, out, usize::MAX));
-            REFUSED
-        }
-    };
+/// Serves until the parent has no more need, then exits through `exit` (a fork of the program itself: at once).
+pub(super) fn serve(port: Port, before: impl FnOnce()) -> ! {
+    let mut code = introduce(port, before);
+    // A fork server goes through this once as itself, and once more in each worker it forks.
+    while let End::Forked(control) = code {
+        // The helper's own connection is closed with this.
+        code = introduce(Port::new(control, HELLO_LIMIT), || {});
+    }
+    let End::Exit(code) = code else { unreachable!("the loop above") };
+    if entry::is_forked() {
+        flush();
+        crate::sys::fork::exit_at_once(code);
+    }
     std::process::exit(code)
 }
 
+/// How serving ends.
+enum End {
+    Exit(i32),
+    /// In a new process, which goes on with this connection.
+    Forked(OwnedFd),
+}
+
+fn introduce(mut port: Port, before: impl FnOnce()) -> End {
+    match set_up(&mut port, before) {
+        Ok(Some((hello, descriptors))) => {
+            *lock() = Some(port);
+            static HOOK: Once = Once::new();
+            HOOK.call_once(|| panic::install(last_words));
+            live(&hello, descriptors)
+        }
+        Ok(None) => End::Exit(0),
+        Err(reason) => {
+            let _ = send(&port, Kind::Refused, |out| codec::encode(&reason, out, usize::MAX));
+            End::Exit(REFUSED)
+        }
+    }
+}
+
 /// Learns how to serve. `None` when the parent has changed its mind.
-fn set_up(port: &mut Port, before: impl FnOnce()) -> Result<Option<Hello>, String> {
+fn set_up(port: &mut Port, before: impl FnOnce()) -> Result<Option<(Hello, Vec<OwnedFd>)>, String> {
     let (first, descriptors) = port.first().map_err(|e| e.to_string())?;
     let Some(first) = first else { return Ok(None) };
     let mut descriptors = descriptors.into_iter();
     let line = descriptors.next().ok_or("the parent sent no lifeline")?;
+    let line = duplicate_high(line).map_err(|e| format!("the lifeline could not be moved: {e}"))?;
     lifeline::hold(line).map_err(|e| format!("the lifeline could not be held: {e}"))?;
-    // `ps`, `top` and `/proc/*/comm` show it.
-    let _ = rustix::thread::set_name(c"offproc-worker");
     let hello: Hello = match first.kind {
         Kind::Hello => codec::decode(first.body()).map_err(|e| format!("the parent's first message: {e}"))?,
         kind => return Err(format!("the parent's first message is {kind:?}")),
@@ -57,33 +82,64 @@ fn set_up(port: &mut Port, before: impl FnOnce()) -> Result<Option<Hello>, Strin
             hello.build
         ));
     }
-    port.set_limit(usize::try_from(hello.frame_limit).unwrap_or(usize::MAX));
+    // `ps`, `top` and `/proc/*/comm` show it.
+    let _ = rustix::thread::set_name(match hello.role {
+        Role::Worker(_) => c"offproc-worker",
+        Role::ForkServer { .. } => c"offproc-forker",
+    });
+    port.set_limit(usize::try_from(hello.frame_limit).unwrap_or(usize::MAX).saturating_add(frame::HEADER));
     entry::set_depth(hello.depth);
+    surroundings::apply(&hello.surroundings)?;
     before();
-    Ok(Some(hello))
+    Ok(Some((hello, descriptors.collect())))
 }
 
-/// From the welcome to the end; returns the exit code.
-fn live(hello: &Hello) -> i32 {
-    let limit = usize::try_from(hello.frame_limit).unwrap_or(usize::MAX).saturating_add(frame::HEADER);
-    let say = |kind, body: &dyn Fn(&mut Vec<u8>) -> Result<(), String>| -> bool {
-        lock().as_ref().is_some_and(|port| send(port, kind, body).is_ok())
+/// From the welcome to the end.
+fn live(hello: &Hello, descriptors: Vec<OwnedFd>) -> End {
+    if !say(Kind::Welcome, |out| codec::encode(&Welcome { build: Image::current().build() }, out, usize::MAX)) {
+        return End::Exit(REFUSED);
+    }
+    let prepare = match &hello.role {
+        Role::Worker(service) => service.init,
+        Role::ForkServer { preload } => *preload,
     };
-    if !say(Kind::Welcome, &|out| codec::encode(&Welcome { build: Image::current().build() }, out, limit)) {
-        return REFUSED;
-    }
-    if let Err(failure) = initialise(hello) {
+    if let Err(failure) = prepare.map_or(Ok(()), run_once) {
         flush();
-        say(Kind::Failed, &|out| codec::encode(&failure, out, limit));
-        return 1;
+        say(Kind::Failed, |out| codec::encode(&failure, out, usize::MAX));
+        return End::Exit(1);
     }
-    if !say(Kind::Ready, &|_| Ok(())) {
-        return REFUSED;
+    if !say(Kind::Ready, |_| Ok(())) {
+        return End::Exit(REFUSED);
     }
+    match &hello.role {
+        Role::Worker(service) => {
+            let limit = usize::try_from(hello.frame_limit).unwrap_or(usize::MAX).saturating_add(frame::HEADER);
+            End::Exit(work(service, limit))
+        }
+        Role::ForkServer { .. } => {
+            let Some(requests) = descriptors.into_iter().next() else { return End::Exit(REFUSED) };
+            match duplicate_high(requests).map_err(|e| e.to_string()).and_then(fork_server::run) {
+                Ok(None) => End::Exit(0),
+                Ok(Some(control)) => {
+                    signals::reset();
+                    End::Forked(control)
+                }
+                Err(reason) => {
+                    eprintln!("offproc: the fork server {} ends: {reason}", std::process::id());
+                    End::Exit(REFUSED)
+                }
+            }
+        }
+    }
+}
+
+/// Runs jobs; returns the exit code.
+fn work(service: &Service, limit: usize) -> i32 {
+    let mut retiree = Retiree::new(&service.retirement);
     loop {
         // The lock is not held while a job runs.
         let next = match lock().as_mut() {
-            Some(port) => port.next(hello.idle_timeout),
+            Some(port) => port.next(service.idle_timeout),
             None => return REFUSED,
         };
         match next {
@@ -92,9 +148,13 @@ fn live(hello: &Hello) -> i32 {
                     return REFUSED;
                 }
                 drop(frame);
-                if let Some(place) = hello.retire {
-                    let leave = retire(place);
-                    if !say(if leave { Kind::Leaves } else { Kind::Stays }, &|_| Ok(())) {
+                if service.retirement.is_possible() {
+                    let leave = retiree.is_due().unwrap_or_else(|reason| {
+                        eprintln!("offproc: worker {} ends: {reason}", std::process::id());
+                        std::process::exit(1)
+                    });
+                    flush();
+                    if !say(if leave { Kind::Leaves } else { Kind::Stays }, |_| Ok(())) {
                         return REFUSED;
                     }
                     if leave {
@@ -103,7 +163,7 @@ fn live(hello: &Hello) -> i32 {
                 }
             }
             Ok(Next::Idle) => {
-                say(Kind::Leaves, &|_| Ok(()));
+                say(Kind::Leaves, |_| Ok(()));
                 return 0;
             }
             Ok(Next::Closed) => return 0,
@@ -119,10 +179,9 @@ fn live(hello: &Hello) -> i32 {
     }
 }
 
-fn initialise(hello: &Hello) -> Result<(), Failure> {
-    let Some(place) = hello.init else { return Ok(()) };
-    let init = trampoline::init(place).map_err(Failure::Decode)?;
-    panic::catch(init).map_err(|error| Failure::Panicked { error, dying: true })
+fn run_once(place: Place) -> Result<(), Failure> {
+    let function = trampoline::init(place).map_err(Failure::Decode)?;
+    panic::catch(function).map_err(|error| Failure::Panicked { error, dying: true })
 }
 
 /// Runs a job and sends its answer; false when the parent cannot be reached.
@@ -164,23 +223,6 @@ fn encode_failure(mut failure: Failure, out: &mut Vec<u8>, limit: usize) {
     }
 }
 
-/// Asks the context's function whether to leave. One that panics ends the worker, with its message on stderr.
-fn retire(place: crate::wire::function::Place) -> bool {
-    let retire = match trampoline::retire(place) {
-        Ok(retire) => retire,
-        Err(reason) => {
-            eprintln!("offproc: {reason}");
-            std::process::exit(REFUSED);
-        }
-    };
-    let leave = panic::catch(retire);
-    flush();
-    leave.unwrap_or_else(|error| {
-        eprintln!("offproc: worker {} ends, its retire function panicked: {error}", std::process::id());
-        std::process::exit(1)
-    })
-}
-
 /// What a job printed is out before its caller goes on, even if the worker is killed next.
 fn flush() {
     let _ = io::stdout().flush();
@@ -193,6 +235,10 @@ fn last_words(report: &PanicError) {
     if let Some(port) = lock().as_ref() {
         let _ = send(port, Kind::Failed, |out| codec::encode(&failure, out, usize::MAX));
     }
+}
+
+fn say(kind: Kind, body: impl Fn(&mut Vec<u8>) -> Result<(), String>) -> bool {
+    lock().as_ref().is_some_and(|port| send(port, kind, body).is_ok())
 }
 
 fn send(port: &Port, kind: Kind, body: impl Fn(&mut Vec<u8>) -> Result<(), String>) -> io::Result<()> {

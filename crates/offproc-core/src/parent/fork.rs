@@ -1,0 +1,60 @@
+//! Forking the program itself.
+#![allow(unsafe_code)]
+
+use super::keeper;
+use super::launcher::{Guard, Launched, Launcher, sealed, start_elsewhere};
+use super::process::Process;
+use super::runtime::{BoxFuture, Host};
+use crate::sys::fork::{Side, fork};
+use crate::sys::{descriptors, process::Child};
+use crate::worker::entry;
+use std::io::{self, Write};
+
+/// [`WorkerType::fork`](crate::WorkerType::fork).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fork(());
+
+impl Fork {
+    /// # Safety
+    ///
+    /// See [`WorkerType::fork`](crate::WorkerType::fork).
+    pub(crate) unsafe fn new() -> Self {
+        Self(())
+    }
+}
+
+impl sealed::Sealed for Fork {}
+
+impl Launcher for Fork {
+    fn launch(&self, host: &Host) -> BoxFuture<io::Result<sealed::Started>> {
+        start_elsewhere(host, launch)
+    }
+}
+
+fn launch() -> io::Result<Launched> {
+    keeper::ensure()?;
+    let (control, worker_control) = descriptors::pair()?;
+    let (lifeline, worker_lifeline) = descriptors::pair()?;
+    // Or the child would print it a second time.
+    let _ = io::stdout().flush();
+    let books = descriptors::stop_books();
+    // SAFETY: the maker of `Fork` has promised that jobs take the circumstances; what runs in the child until then is
+    // ours: it closes descriptors, arranges signals and reads from its connection.
+    match unsafe { fork() }? {
+        Side::Child => {
+            drop((control, lifeline, worker_lifeline));
+            books.close_all();
+            entry::enter_forked(worker_control)
+        }
+        Side::Parent(pid) => {
+            let process = Guard(Process::adopt(Child::of_fork(pid)?));
+            drop(books);
+            Ok(Launched {
+                process,
+                control: control.into(),
+                lifeline: lifeline.into(),
+                descriptors: vec![worker_lifeline],
+            })
+        }
+    }
+}
