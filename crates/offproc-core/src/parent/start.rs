@@ -107,7 +107,7 @@ impl Memory {
     fn line(self, stream: StreamLine, settings: &Settings) -> Box<dyn Line> {
         let Self { memory, bell, .. } = self;
         let looks = !settings.spin.is_zero();
-        Box::new(super::shared::SharedLine::new(memory, bell, stream.into_socket(), limit(settings), looks))
+        Box::new(super::shared::SharedLine::new(memory, bell, stream, limit(settings), looks))
     }
 }
 
@@ -180,7 +180,6 @@ impl Greeted {
                 }
             }
         }
-        self.line.end_handshake();
         Ok(())
     }
 

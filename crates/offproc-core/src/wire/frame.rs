@@ -41,6 +41,8 @@ kinds! {
     Job = 2,
     /// Parent to fork server, on the socket for requests: fork a worker.
     Fork = 3,
+    /// Either way, beside shared memory: the descriptors of the next job or answer, and what to let go of.
+    Attached = 4,
     /// Worker to parent: it is of the same build, and begins to set itself up.
     Welcome = 16,
     /// Worker to parent: it is set up and waits for jobs.

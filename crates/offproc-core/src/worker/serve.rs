@@ -5,10 +5,13 @@ use super::port::{Next, Port};
 use super::retirement::Retiree;
 use super::shared_port::SharedPort;
 use super::stream_port::StreamPort;
+use super::trampoline::Exchange;
 use super::{fork_server, last_words, panic, surroundings, trampoline};
 use crate::sys::descriptors::duplicate_high;
 use crate::sys::image::Image;
+use crate::sys::shared_memory::SharedMemory;
 use crate::sys::{lifeline, signals};
+use crate::wire::attachments::{Incoming, Outgoing};
 use crate::wire::codec;
 use crate::wire::frame::{HEADER, Kind};
 use crate::wire::function::Place;
@@ -143,17 +146,17 @@ fn connect(
         port.send(Kind::Ready, &())?;
         return Ok(Ok(Box::new(port)));
     };
-    let opened = || -> io::Result<SharedPort> {
+    let opened = || -> io::Result<(SharedMemory, OwnedFd)> {
         let mut descriptors = descriptors.into_iter();
         let (Some(memory), Some(bell)) = (descriptors.next(), descriptors.next()) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        SharedPort::new(duplicate_high(memory)?, duplicate_high(bell)?, port.duplicate()?, spin)
+        Ok((SharedMemory::open(duplicate_high(memory)?)?, duplicate_high(bell)?))
     };
     match opened() {
-        Ok(shared) => {
+        Ok((memory, bell)) => {
             port.send(Kind::Ready, &())?;
-            Ok(Ok(Box::new(shared)))
+            Ok(Ok(Box::new(SharedPort::new(memory, bell, port, spin))))
         }
         Err(e) => Ok(Err((port, format!("the shared memory could not be mapped: {e}")))),
     }
@@ -162,9 +165,10 @@ fn connect(
 /// Runs jobs.
 fn work(service: &Service, port: &mut (dyn Port + 'static), limit: usize) -> io::Result<End> {
     let mut retiree = Retiree::new(&service.retirement);
+    let mut incoming = Incoming::default();
     loop {
-        match port.next(service.idle_timeout)? {
-            Next::Job(body) => answer(body, port, limit)?,
+        match port.next(service.idle_timeout, &mut incoming)? {
+            Next::Job(body) => answer(body, port, &mut incoming, limit)?,
             Next::Closed | Next::Idle => return Ok(End::Leave),
         }
         if service.retirement.is_possible() {
@@ -190,14 +194,20 @@ fn run_once(place: Place, port: &mut StreamPort) -> Result<(), Failure> {
 }
 
 /// Runs a job and sends its answer.
-fn answer(body: *const [u8], port: &mut (dyn Port + 'static), limit: usize) -> io::Result<()> {
-    let outcome = last_words::guard(port, |port| panic::catch(|| trampoline::call(body, port, limit)));
+fn answer(body: *const [u8], port: &mut (dyn Port + 'static), incoming: &mut Incoming, limit: usize) -> io::Result<()> {
+    let mut outgoing = Outgoing::default();
+    let outcome = last_words::guard(port, |port| {
+        let mut exchange = Exchange { port, incoming, outgoing: Outgoing::default(), limit };
+        let outcome = panic::catch(|| trampoline::call(body, &mut exchange));
+        outgoing = exchange.outgoing;
+        outcome
+    });
     flush();
     match outcome.unwrap_or_else(|error| Err(Failure::Panicked { error, dying: false })) {
-        Ok(written) => port.answer(Kind::Done, written),
+        Ok(written) => port.answer(Kind::Done, written, outgoing),
         Err(failure) => {
             let written = encode_failure(failure, port, limit)?;
-            port.answer(Kind::Failed, written)
+            port.answer(Kind::Failed, written, Outgoing::default())
         }
     }
 }
