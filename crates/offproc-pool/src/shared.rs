@@ -233,12 +233,15 @@ impl Shared {
     }
 
     /// A worker that cannot say yet whether it stays goes to the far end of the cache.
-    pub(crate) fn check_in_last(&self, mut worker: Worker) {
+    pub(crate) fn check_in_last(self: &Arc<Self>, mut worker: Worker) {
         worker.set_late();
         let mut state = self.lock();
         state.running -= 1;
         if !state.closed && state.members.contains_key(&worker.pid()) {
             state.idle.insert(0, worker);
+        } else {
+            drop(state);
+            self.dismiss(worker);
         }
     }
 

@@ -216,7 +216,9 @@ impl Worker {
     pub fn hang_up(&mut self) {
         self.process.0.set_phase(Phase::Shutdown);
         self.is_spent = true;
-        self.line.hang_up();
+        if self.process.0.is_ours() {
+            self.line.hang_up();
+        }
     }
 
     /// Ready once the process has ended.

@@ -87,6 +87,11 @@ fn pair_of(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((above_standard(a)?, above_standard(b)?))
 }
 
+/// Whether so many more descriptors can be opened now.
+pub(crate) fn has_room_for(count: usize) -> io::Result<()> {
+    (0..count.div_ceil(2)).map(|_| pair()).collect::<io::Result<Vec<_>>>().map(drop)
+}
+
 fn above_standard(fd: OwnedFd) -> io::Result<OwnedFd> {
     if fd.as_raw_fd() > 2 { Ok(fd) } else { Ok(fcntl_dupfd_cloexec(&fd, 3)?) }
 }
