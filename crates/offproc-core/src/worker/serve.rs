@@ -8,6 +8,7 @@ use super::stream_port::StreamPort;
 use super::trampoline::Exchange;
 use super::{fork_server, last_words, panic, surroundings, trampoline};
 use crate::sys::descriptors::duplicate_high;
+use crate::sys::fork::{exit_at_once, is_forked};
 use crate::sys::image::Image;
 use crate::sys::shared_memory::SharedMemory;
 use crate::sys::{lifeline, signals};
@@ -40,9 +41,9 @@ pub(super) fn serve(control: OwnedFd, before: impl FnOnce()) -> ! {
             }
         }
     };
-    if entry::is_forked() {
+    if is_forked() {
         flush();
-        crate::sys::fork::exit_at_once(code);
+        exit_at_once(code);
     }
     std::process::exit(code)
 }
