@@ -100,12 +100,15 @@ fn introduce(control: OwnedFd, before: impl FnOnce()) -> io::Result<End> {
                     );
                 }
             };
+            // Whatever `preload` has done, here and not in each worker.
+            signals::reset();
+            signals::ignore(libc::SIGTERM);
             port.send(Kind::Ready, &welcome())?;
             let requests = descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidInput)?;
             match fork_server::run(&alone, duplicate_high(requests)?) {
                 Ok(None) => Ok(End::Leave),
                 Ok(Some(control)) => {
-                    signals::reset();
+                    signals::set_default(libc::SIGTERM);
                     Ok(End::Forked(control))
                 }
                 Err(reason) => Err(io::Error::other(reason)),
