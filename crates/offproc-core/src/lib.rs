@@ -33,10 +33,10 @@ pub fn init() {
     worker::entry::enter(|| {});
 }
 
-/// True in a worker that is a fork of the program itself.
+/// True in a fork of a process that has, or had, workers. They are not its own, and it can have none.
 #[must_use]
 pub fn is_forked() -> bool {
-    worker::entry::is_forked()
+    sys::fork::is_forked()
 }
 
 /// Runs `hook` at the orderly end of the program.

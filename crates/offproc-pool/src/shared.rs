@@ -342,11 +342,12 @@ impl State {
     }
 }
 
-/// An error in a fork of the program: whatever is in the cache there belongs to the process it was forked from.
+/// An error in a fork of the program: what is in the cache there belongs to the process it was forked from.
 fn may_call() -> Result<(), Error> {
     if offproc_core::is_forked() {
         return Err(Error::Spawn(std::io::Error::other(
-            "a worker that is a fork of the program cannot call workers itself; use another `WorkerType`",
+            "a fork of a process that has used offproc cannot have workers; start it anew with `exec`, or, if it is \
+             itself a worker, use another `WorkerType`",
         )));
     }
     Ok(())

@@ -1,16 +1,13 @@
 //! The orderly end of the program: no worker outlives it, and idle ones do their own work at exit before.
 
 use crate::shared::Shared;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 static CONTEXTS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
-/// The process whose workers these are. A fork of it has a copy of the books, but no workers.
-static OWNER: OnceLock<u32> = OnceLock::new();
 
 /// Has the context's workers ended with the program.
 pub(crate) fn register(context: &Arc<Shared>) {
-    OWNER.get_or_init(std::process::id);
     offproc_core::at_exit(end_all);
     let mut contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
     contexts.retain(|context| context.strong_count() > 0);
@@ -18,8 +15,8 @@ pub(crate) fn register(context: &Arc<Shared>) {
 }
 
 fn end_all() {
-    if OWNER.get() != Some(&std::process::id()) {
-        return;
+    if offproc_core::is_forked() {
+        return; // a copy of the books, but none of the workers
     }
     let contexts = std::mem::take(&mut *CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner));
     let now = Instant::now();

@@ -2,7 +2,7 @@
 //! and closes contexts that were dropped. It sleeps while there is nothing to do, and is the only thread of offproc's
 //! own in the parent.
 
-use crate::sys::descriptors;
+use crate::sys::{descriptors, fork};
 use async_executor::Executor;
 use std::future::{Future, pending};
 use std::io;
@@ -24,6 +24,7 @@ pub(crate) fn ensure() -> io::Result<()> {
     if !*runs {
         // Where it cannot have its own descriptors, the reactor it waits with panics.
         descriptors::has_room_for(DESCRIPTORS)?;
+        fork::watch();
         std::thread::Builder::new().name("offproc-keeper".into()).spawn(|| {
             loop {
                 // An errand that panics must not end the others.

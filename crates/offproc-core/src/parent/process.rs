@@ -3,6 +3,7 @@
 
 use super::keeper;
 use crate::error::{BrokenWorkerError, Phase};
+use crate::sys::fork::is_forked;
 use crate::sys::process::Child;
 use atomic_waker::AtomicWaker;
 use std::fmt;
@@ -19,8 +20,6 @@ pub(crate) struct Process {
     // A fork server's worker is known only once the server has said so.
     child: OnceLock<Child>,
     kill_wanted: AtomicBool,
-    // A fork of this process has a copy of this, but no say over the worker.
-    owner: u32,
     end: OnceLock<Option<ExitStatus>>,
     reaped: AtomicBool,
     // One at a time waits: whoever holds the `Worker`.
@@ -50,7 +49,6 @@ impl Process {
         Arc::new(Self {
             child: OnceLock::new(),
             kill_wanted: AtomicBool::new(false),
-            owner: std::process::id(),
             end: OnceLock::new(),
             reaped: AtomicBool::new(false),
             waiter: AtomicWaker::new(),
@@ -111,14 +109,9 @@ impl Process {
         self.child.get().map_or(0, Child::pid)
     }
 
-    /// False in a fork of the process that started the worker.
-    pub(crate) fn is_ours(&self) -> bool {
-        std::process::id() == self.owner
-    }
-
     fn send_kill(&self) {
-        if !self.is_ours() {
-            return;
+        if is_forked() {
+            return; // a copy of the process that started the worker has no say over it
         }
         self.kill_wanted.store(true, Ordering::SeqCst);
         if let Some(child) = self.child.get() {

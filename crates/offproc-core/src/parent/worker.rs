@@ -6,6 +6,7 @@ use super::process::Process;
 use super::runtime::Host;
 use crate::error::{BrokenWorkerError, EncodeError, Error, Phase};
 use crate::sys::descriptors::Descriptor;
+use crate::sys::fork::is_forked;
 use crate::wire::frame::{Frame, Kind};
 use crate::wire::message::{Answer, write_job};
 use futures_lite::future;
@@ -216,7 +217,7 @@ impl Worker {
     pub fn hang_up(&mut self) {
         self.process.0.set_phase(Phase::Shutdown);
         self.is_spent = true;
-        if self.process.0.is_ours() {
+        if !is_forked() {
             self.line.hang_up();
         }
     }
