@@ -14,6 +14,20 @@ use std::time::Duration;
 ///
 /// When the last handle is dropped without [`close`](Self::close), the idle workers are asked to leave, and those with
 /// a job leave after it; who has not left a grace period later is killed.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use offproc::WorkerContext;
+///
+/// let context = WorkerContext::builder().retire_after_jobs(90..=110).open()?;
+/// let length = context.run_sync(|text: String| text.len(), "four".to_owned()).await?;
+/// assert_eq!(length, 4);
+/// context.close().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct WorkerContext {
     handle: Arc<Handle>,
@@ -104,7 +118,7 @@ impl WorkerContext {
         self.shared().settings.frame_limit
     }
 
-    /// Ends the context: calls that have no worker yet, and all later ones, get
+    /// Ends the context: calls that still wait for a token (when it comes), and all later ones, get
     /// [`Error::Closed`](crate::Error::Closed); jobs under way are waited for; then the workers leave and are reaped.
     ///
     /// A job that somebody still waits for may take as long as it needs. Abandoned jobs and leaving workers have the
@@ -117,7 +131,7 @@ impl WorkerContext {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not stop the closing, which goes on by itself.
+    /// Dropping the future after its first poll does not stop the closing, which goes on by itself.
     pub async fn close(&self) -> Result<(), BrokenWorkerError> {
         let shared = Arc::clone(self.shared());
         shared.begin_close();
@@ -139,12 +153,21 @@ pub(crate) fn default_context() -> WorkerContext {
     default.get_or_insert_with(|| WorkerContext::open(WorkerContextBuilder::default())).clone()
 }
 
-/// Replaces the settings of the default context. Meant to be called once, early.
+/// Replaces the settings of the default context. Meant to be called once, early, by the program and not by a library.
 ///
 /// # Errors
 ///
 /// [`ConfigError`]: a setting makes no sense, or the default context has workers already, which the new settings
 /// would not reach.
+///
+/// # Examples
+///
+/// ```
+/// use offproc::{Signals, WorkerContext, configure_default_context};
+///
+/// configure_default_context(WorkerContext::builder().signals(Signals::IgnoreTerminate))?;
+/// # Ok::<(), offproc::ConfigError>(())
+/// ```
 pub fn configure_default_context(builder: WorkerContextBuilder) -> Result<(), ConfigError> {
     let context = builder.open()?;
     let mut default = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
