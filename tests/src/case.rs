@@ -1,13 +1,17 @@
 //! One cell of the matrix.
 
 use crate::Executor;
-use offproc::{WorkerContext, WorkerContextBuilder};
+use offproc::{WorkerContext, WorkerContextBuilder, WorkerType};
 
 /// How workers are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkerKind {
     /// The program's executable, once more.
     Spawn,
+    /// Forks of a helper process.
+    ForkServer,
+    /// Forks of the test.
+    Fork,
 }
 
 /// The runtime and the kind of worker that a test runs with.
@@ -41,10 +45,13 @@ impl Case {
 
     /// Default settings, but for the kind of worker and the transport.
     pub fn builder(self) -> WorkerContextBuilder {
-        let builder = WorkerContext::builder();
-        let builder = match self.workers {
-            WorkerKind::Spawn => builder,
-        };
+        let builder = WorkerContext::builder().worker_type(match self.workers {
+            WorkerKind::Spawn => WorkerType::Spawn,
+            WorkerKind::ForkServer => WorkerType::ForkServer,
+            // SAFETY: the jobs of the tests use the allocator, files and processes, and no lock or data of another
+            // thread of the test.
+            WorkerKind::Fork => unsafe { WorkerType::fork() },
+        });
         match std::env::var(TRANSPORT).as_deref() {
             Err(_) | Ok("" | "stream") => builder,
             Ok(other) => panic!("{TRANSPORT}={other} names no transport"),
