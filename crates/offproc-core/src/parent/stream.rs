@@ -1,10 +1,13 @@
-//! The portable transport: frames over a private socket pair, both directions drained at once.
+//! The portable transport: frames over a private socket pair, both directions drained at once. Every worker begins
+//! with it; where there is shared memory, it ends with the handshake.
 
 use super::line::{Line, Watched};
 use super::runtime::Host;
 use crate::sys::descriptors::Descriptor;
-use crate::wire::frame::{Decoder, Frame};
-use crate::wire::message::Request;
+use crate::wire::attachments::{self, Incoming, Outgoing};
+use crate::wire::buffer;
+use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
+use crate::wire::writer::Writer;
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -15,84 +18,87 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll};
 
-/// What is still to be sent.
-#[derive(Debug)]
-enum Outbox {
-    Empty,
-    Hello { frame: Vec<u8>, sent: usize, descriptors: Vec<OwnedFd> },
-    // Kept until it is answered: if the worker leaves instead, it goes to another.
-    Job { request: Request, sent: usize },
-}
-
 /// A line over a stream socket.
 #[derive(Debug)]
 pub(crate) struct StreamLine {
     socket: Watched,
-    outbox: Outbox,
+    // The frame on its way, and how much of it is sent.
+    out: Vec<u8>,
+    sent: usize,
+    // What goes with its first byte.
+    attached: Vec<OwnedFd>,
     decoder: Decoder,
-    // Descriptors are only expected during the handshake; later ones are left for the kernel to close.
-    descriptors: Option<Vec<OwnedFd>>,
+    // What came with the frames since they were last taken.
+    received: Vec<OwnedFd>,
+    outgoing: Outgoing,
 }
 
 impl StreamLine {
     /// A line that begins with a hello and the descriptors that go with it.
-    pub(crate) fn new(socket: Descriptor, frame: Vec<u8>, descriptors: Vec<OwnedFd>, limit: usize) -> Self {
+    pub(crate) fn new(socket: Descriptor, hello: Vec<u8>, attached: Vec<OwnedFd>, limit: usize) -> Self {
         Self {
             socket: Watched::new(socket),
-            outbox: Outbox::Hello { frame, sent: 0, descriptors },
+            out: hello,
+            sent: 0,
+            attached,
             decoder: Decoder::new(limit),
-            descriptors: Some(Vec::new()),
+            received: Vec::new(),
+            outgoing: Outgoing::default(),
         }
+    }
+
+    /// A descriptor that came with a frame of the handshake.
+    pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        self.received.pop()
+    }
+
+    /// The descriptors that came since they were last taken.
+    pub(crate) fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.received)
+    }
+
+    /// Sends a small frame with descriptors, whole or not at all.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn send_now(&mut self, frame: &[u8], attached: &[OwnedFd]) -> io::Result<()> {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let socket = self.socket.descriptor();
+        let sent = retry(|| send_with(socket, frame, attached, flags))?;
+        // The worker has read all that came before, so there is room for so little.
+        if sent == frame.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 
     /// Sends as much as the socket takes.
     fn send(&mut self) -> Result<(), Errno> {
         let socket = self.socket.descriptor();
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        loop {
-            let (rest, sent) = match &mut self.outbox {
-                Outbox::Empty => return Ok(()),
-                Outbox::Job { request, sent } if *sent == request.frame().len() => return Ok(()),
-                Outbox::Job { request, sent } => (&request.frame()[*sent..], sent),
-                Outbox::Hello { frame, sent, descriptors } => {
-                    if !descriptors.is_empty() {
-                        let count = retry(|| send_with(socket, frame, descriptors, flags))?;
-                        descriptors.clear();
-                        *sent += count;
-                    }
-                    if *sent == frame.len() {
-                        self.outbox = Outbox::Empty;
-                        return Ok(());
-                    }
-                    (&frame[*sent..], sent)
-                }
+        while self.sent < self.out.len() {
+            let rest = &self.out[self.sent..];
+            self.sent += if self.attached.is_empty() {
+                retry(|| rustix::net::send(socket, rest, flags))?
+            } else {
+                let count = retry(|| send_with(socket, rest, &self.attached, flags))?;
+                self.attached.clear();
+                count
             };
-            *sent += retry(|| rustix::net::send(socket, rest, flags))?;
         }
+        if self.out.capacity() > 0 {
+            buffer::give(std::mem::take(&mut self.out));
+            self.sent = 0;
+        }
+        Ok(())
     }
 
-    fn has_more_to_send(&self) -> bool {
-        match &self.outbox {
-            Outbox::Empty => false,
-            Outbox::Hello { .. } => true,
-            Outbox::Job { request, sent } => *sent < request.frame().len(),
-        }
-    }
-
-    fn receive(&mut self) -> io::Result<Option<Frame>> {
+    pub(crate) fn receive(&mut self) -> io::Result<Option<Frame>> {
         loop {
             if let Some(frame) = self.decoder.next()? {
                 return Ok(Some(frame));
             }
             let (socket, space) = (self.socket.descriptor(), self.decoder.space());
-            let received = match &mut self.descriptors {
-                None => retry(|| Ok(rustix::net::recv(socket, &mut *space, RecvFlags::DONTWAIT)?.0)),
-                Some(descriptors) => retry(|| receive_with(socket, space, descriptors)),
-            };
-            match received {
+            match retry(|| receive_with(socket, space, &mut self.received)) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.decoder.advance(count),
                 Err(Errno::AGAIN) => return Ok(None),
+                // The kernel says so when the other end was closed with bytes in it that nobody had read.
                 Err(e) => return Err(e.into()),
             }
         }
@@ -100,22 +106,39 @@ impl StreamLine {
 }
 
 impl Line for StreamLine {
-    fn post(&mut self, request: Request) {
-        debug_assert!(!self.has_more_to_send(), "one job at a time");
-        self.outbox = Outbox::Job { request, sent: 0 };
+    fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>> {
+        self.out = buffer::take();
+        self.out.resize(HEADER, 0);
+        self.sent = 0;
+        Writer::new(&mut self.out, HEADER, limit.saturating_add(HEADER))
+    }
+
+    fn post(&mut self, written: usize, mut outgoing: Outgoing) -> io::Result<()> {
+        debug_assert_eq!(self.out.len(), written);
+        self.attached.append(&mut outgoing.descriptors);
+        self.outgoing = outgoing;
+        frame::finish(Kind::Job, &mut self.out);
         // Most jobs fit: send now, so that the worker begins while the caller gets ready to wait. An error shows
         // again when the answer is polled for.
         let _ = self.send();
+        Ok(())
     }
 
-    fn take_back(&mut self) -> Option<Request> {
-        match std::mem::replace(&mut self.outbox, Outbox::Empty) {
-            Outbox::Job { request, .. } => Some(request),
-            _ => None,
-        }
+    fn take_outgoing(&mut self) -> Outgoing {
+        std::mem::take(&mut self.outgoing)
     }
 
-    fn poll_frame(&mut self, cx: &mut Context<'_>, host: &Host) -> Poll<io::Result<Frame>> {
+    fn put_back(&mut self, mut outgoing: Outgoing) {
+        outgoing.take_back();
+        self.outgoing = outgoing;
+        buffer::give(std::mem::take(&mut self.out));
+    }
+
+    fn take_incoming(&mut self, _failed: bool) -> Incoming {
+        Incoming::answer(self.take_descriptors(), Vec::new())
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>, host: &Host, _verdict: bool) -> Poll<io::Result<Frame>> {
         loop {
             // When the worker has gone, what it said before is still there to be read, and then the reason shows.
             let is_blocked = matches!(self.send(), Err(Errno::AGAIN));
@@ -132,16 +155,8 @@ impl Line for StreamLine {
         }
     }
 
-    fn try_frame(&mut self) -> io::Result<Option<Frame>> {
+    fn last_frame(&mut self, _verdict: bool) -> io::Result<Option<Frame>> {
         self.receive()
-    }
-
-    fn take_descriptor(&mut self) -> Option<OwnedFd> {
-        self.descriptors.as_mut()?.pop()
-    }
-
-    fn end_handshake(&mut self) {
-        self.descriptors = None;
     }
 
     fn hang_up(&mut self) {
@@ -151,13 +166,14 @@ impl Line for StreamLine {
 }
 
 fn receive_with(socket: &Descriptor, space: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> Result<usize, Errno> {
-    let mut ancillary = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
+    let mut ancillary = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(attachments::MOST))];
     let mut control = RecvAncillaryBuffer::new(&mut ancillary);
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
     let message = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(space)], &mut control, flags)?;
     for part in control.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = part {
-            descriptors.extend(received);
+            // A worker that sends more than it may has them closed.
+            descriptors.extend(received.take(attachments::MOST - descriptors.len().min(attachments::MOST)));
         }
     }
     Ok(message.bytes)
@@ -170,9 +186,11 @@ pub(super) fn send_with(
     flags: SendFlags,
 ) -> Result<usize, Errno> {
     let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(attachments::MOST))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    assert!(control.push(SendAncillaryMessage::ScmRights(&borrowed)), "at most 8 descriptors");
+    if !borrowed.is_empty() {
+        assert!(control.push(SendAncillaryMessage::ScmRights(&borrowed)), "as many as a message can have");
+    }
     rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags)
 }
 

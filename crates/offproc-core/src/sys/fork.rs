@@ -1,13 +1,50 @@
 //! Forking.
 #![allow(unsafe_code)]
 
+use super::descriptors::{Books, stop_books};
 use rustix::process::Pid;
+use std::cell::RefCell;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Which side of a fork one is on.
 pub(crate) enum Side {
     Parent(Pid),
     Child,
+}
+
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// True in a fork of a process that has, or had, workers: the thread that sees to them is not there.
+pub(crate) fn is_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
+
+thread_local! {
+    // Stopped from before a fork until after it.
+    static STOPPED: RefCell<Option<Books>> = const { RefCell::new(None) };
+}
+
+/// From here on, each fork of this process, by whomever, lets go of our descriptors and knows that it is one.
+pub(crate) fn watch() {
+    // SAFETY: these are functions of the type asked for, and live as long as the program. In the child they only set
+    // a flag and close descriptors.
+    unsafe { libc::pthread_atfork(Some(before), Some(after_in_parent), Some(after_in_child)) };
+}
+
+extern "C" fn before() {
+    STOPPED.set(Some(stop_books()));
+}
+
+extern "C" fn after_in_parent() {
+    STOPPED.set(None);
+}
+
+extern "C" fn after_in_child() {
+    FORKED.store(true, Ordering::Relaxed);
+    if let Some(mut books) = STOPPED.take() {
+        books.close_all();
+    }
 }
 
 /// Makes a copy of this process with one thread, the calling one.

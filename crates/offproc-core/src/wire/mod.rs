@@ -1,5 +1,6 @@
 //! What both sides share: frames, messages, and how values and functions travel. `docs/wire-format.md` is its page.
 
+pub(crate) mod attachments;
 pub(crate) mod buffer;
 pub(crate) mod codec;
 pub(crate) mod fork;
@@ -7,3 +8,6 @@ pub(crate) mod frame;
 pub(crate) mod function;
 pub(crate) mod hello;
 pub(crate) mod message;
+mod sync;
+pub(crate) mod turn;
+pub(crate) mod writer;

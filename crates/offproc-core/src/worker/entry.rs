@@ -1,6 +1,6 @@
 //! The way into a worker: who becomes one, and who is refused.
 
-use super::{port::Port, serve};
+use super::serve;
 use crate::sys::{descriptors, environment, signals};
 use crate::wire::hello::MARKER;
 use std::io;
@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 pub(crate) const REFUSED: i32 = 78;
 
 static INITIALISED: AtomicBool = AtomicBool::new(false);
-static FORKED: AtomicBool = AtomicBool::new(false);
 static DEPTH: AtomicU32 = AtomicU32::new(0);
 
 /// True once the program has shown that its workers would find the way here.
@@ -37,7 +36,7 @@ pub(crate) fn enter(before: impl FnOnce()) {
     }
     let Some(_marker) = environment::take(MARKER) else { return };
     match claim() {
-        Ok(control) => serve::serve(Port::new(control, serve::HELLO_LIMIT), before),
+        Ok(control) => serve::serve(control, before),
         Err(reason) => {
             eprintln!(
                 "offproc: {MARKER} is set, but this process is no worker: {reason}. The variable is offproc's own; \
@@ -50,7 +49,6 @@ pub(crate) fn enter(before: impl FnOnce()) {
 
 /// Serves and exits in a process that was forked for it by one whose kernel-given word is as good as its own.
 pub(crate) fn enter_forked(control: OwnedFd) -> ! {
-    FORKED.store(true, Ordering::Relaxed);
     signals::reset();
     let arranged = descriptors::duplicate_high(&control).and_then(|high| {
         descriptors::restore_standard()?;
@@ -58,17 +56,12 @@ pub(crate) fn enter_forked(control: OwnedFd) -> ! {
     });
     drop(control);
     match arranged {
-        Ok(control) => serve::serve(Port::new(control, serve::HELLO_LIMIT), || {}),
+        Ok(control) => serve::serve(control, || {}),
         Err(e) => {
             eprintln!("offproc: the descriptors of a forked worker could not be arranged: {e}");
             crate::sys::fork::exit_at_once(REFUSED)
         }
     }
-}
-
-/// True in a worker that is a fork of the program itself: the threads its copy of offproc needs are not there.
-pub(crate) fn is_forked() -> bool {
-    FORKED.load(Ordering::Relaxed)
 }
 
 /// Takes the private connection from stdin, if the kernel confirms that it is the parent's.
