@@ -1,7 +1,7 @@
 //! One cell of the matrix.
 
 use crate::Executor;
-use offproc::{WorkerContext, WorkerContextBuilder, WorkerType};
+use offproc::{Transport, WorkerContext, WorkerContextBuilder, WorkerType};
 
 /// How workers are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,8 @@ pub struct Case {
     workers: WorkerKind,
 }
 
-/// The transport of the whole run, for the matrix is run once with each: `stream`, or nothing for the default.
+/// The transport of the whole run, for the matrix is run once with each: `shared-memory` or `stream`; the default where
+/// it is not set.
 const TRANSPORT: &str = "OFFPROC_TEST_TRANSPORT";
 
 impl Case {
@@ -53,7 +54,9 @@ impl Case {
             WorkerKind::Fork => unsafe { WorkerType::fork() },
         });
         match std::env::var(TRANSPORT).as_deref() {
-            Err(_) | Ok("" | "stream") => builder,
+            Err(_) | Ok("") => builder,
+            Ok("shared-memory") => builder.transport(Transport::SharedMemory),
+            Ok("stream") => builder.transport(Transport::Stream),
             Ok(other) => panic!("{TRANSPORT}={other} names no transport"),
         }
     }
