@@ -186,14 +186,14 @@ impl Greeted {
     /// True when the worker is ready.
     fn hear(&mut self, frame: &Frame) -> Result<bool, Error> {
         match frame.kind {
-            Kind::Welcome => {
+            Kind::Welcome | Kind::Ready => {
                 let build = codec::decode::<Welcome>(frame.body()).map(|welcome| welcome.build);
                 if build != Ok(Image::current().build()) {
                     return Err(refused("it is of another build of the program"));
                 }
                 self.launched.process.0.set_phase(Phase::Init);
+                return Ok(frame.kind == Kind::Ready);
             }
-            Kind::Ready => return Ok(true),
             // From the fork server; it and the worker may be heard in any order.
             Kind::Forked => match (codec::decode::<Forked>(frame.body()), self.line.take_descriptor()) {
                 (Ok(forked), Some(pidfd)) => {

@@ -62,18 +62,22 @@ pub(crate) unsafe fn fork() -> io::Result<Side> {
     }
 }
 
-/// Forks a process that has one thread.
-pub(crate) fn fork_alone() -> io::Result<Side> {
-    if threads().is_some_and(|threads| threads != 1) {
-        return Err(io::Error::other("the process has more than one thread"));
-    }
-    // SAFETY: there is no other thread that could hold a lock.
-    unsafe { fork() }
-}
+/// The proof that this process has one thread, as long as whoever holds it starts none.
+pub(crate) struct Alone(());
 
-/// How many threads this process has; `None` where the system does not tell.
-pub(crate) fn threads() -> Option<usize> {
-    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+impl Alone {
+    /// The error is how many threads there are. Where the system does not tell, it is believed.
+    pub(crate) fn check() -> Result<Self, usize> {
+        match std::fs::read_dir("/proc/self/task").map(Iterator::count) {
+            Ok(threads) if threads > 1 => Err(threads),
+            _ => Ok(Self(())),
+        }
+    }
+
+    pub(crate) fn fork(&self) -> io::Result<Side> {
+        // SAFETY: there is no other thread that could hold a lock.
+        unsafe { fork() }
+    }
 }
 
 /// Ends the process without the work at exit, which a forked process has inherited but is not its own to do.

@@ -9,7 +9,7 @@ use crate::error::{DecodeError, EncodeError, Error, PanicError};
 use crate::worker::trampoline;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// The worker's answer to [`Kind::Hello`], in [`Kind::Welcome`].
+/// The worker's answer to [`Kind::Hello`], in [`Kind::Welcome`] and [`Kind::Ready`].
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Welcome {
     pub(crate) build: u128,

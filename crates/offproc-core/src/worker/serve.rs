@@ -8,7 +8,7 @@ use super::stream_port::StreamPort;
 use super::trampoline::Exchange;
 use super::{fork_server, last_words, panic, surroundings, trampoline};
 use crate::sys::descriptors::duplicate_high;
-use crate::sys::fork::{exit_at_once, is_forked};
+use crate::sys::fork::{Alone, exit_at_once, is_forked};
 use crate::sys::image::Image;
 use crate::sys::shared_memory::SharedMemory;
 use crate::sys::{lifeline, signals};
@@ -66,15 +66,17 @@ fn introduce(control: OwnedFd, before: impl FnOnce()) -> io::Result<End> {
     };
     static HOOK: Once = Once::new();
     HOOK.call_once(|| panic::install(last_words::speak));
-    port.send(Kind::Welcome, &Welcome { build: Image::current().build() })?;
     let prepare = match &hello.role {
         Role::Worker(service) => service.init,
         Role::ForkServer { preload } => *preload,
     };
-    if let Err(failure) = prepare.map_or(Ok(()), |prepare| run_once(prepare, &mut port)) {
-        flush();
-        port.send(Kind::Failed, &failure)?;
-        return Ok(End::Failed(1));
+    if let Some(prepare) = prepare {
+        port.send(Kind::Welcome, &welcome())?;
+        if let Err(failure) = run_once(prepare, &mut port) {
+            flush();
+            port.send(Kind::Failed, &failure)?;
+            return Ok(End::Failed(1));
+        }
     }
     match hello.role {
         Role::Worker(service) => {
@@ -86,18 +88,37 @@ fn introduce(control: OwnedFd, before: impl FnOnce()) -> io::Result<End> {
             work(&service, &mut *port, limit)
         }
         Role::ForkServer { .. } => {
-            port.send(Kind::Ready, &())?;
+            let alone = match Alone::check() {
+                Ok(alone) => alone,
+                Err(threads) => {
+                    return refuse(
+                        &mut port,
+                        &format!(
+                            "a fork server must have one thread, and this one has {threads}: `preload`, or a \
+                             constructor of the program, has started some"
+                        ),
+                    );
+                }
+            };
+            // Whatever `preload` has done, here and not in each worker.
+            signals::reset();
+            signals::ignore(libc::SIGTERM);
+            port.send(Kind::Ready, &welcome())?;
             let requests = descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidInput)?;
-            match fork_server::run(duplicate_high(requests)?) {
+            match fork_server::run(&alone, duplicate_high(requests)?) {
                 Ok(None) => Ok(End::Leave),
                 Ok(Some(control)) => {
-                    signals::reset();
+                    signals::set_default(libc::SIGTERM);
                     Ok(End::Forked(control))
                 }
                 Err(reason) => Err(io::Error::other(reason)),
             }
         }
     }
+}
+
+fn welcome() -> Welcome {
+    Welcome { build: Image::current().build() }
 }
 
 fn refuse(port: &mut StreamPort, reason: &str) -> io::Result<End> {
@@ -144,7 +165,7 @@ fn connect(
     descriptors: Vec<OwnedFd>,
 ) -> io::Result<Result<Box<dyn Port>, (StreamPort, String)>> {
     let Some(spin) = service.shared_memory else {
-        port.send(Kind::Ready, &())?;
+        port.send(Kind::Ready, &welcome())?;
         return Ok(Ok(Box::new(port)));
     };
     let opened = || -> io::Result<(SharedMemory, OwnedFd)> {
@@ -156,7 +177,7 @@ fn connect(
     };
     match opened() {
         Ok((memory, bell)) => {
-            port.send(Kind::Ready, &())?;
+            port.send(Kind::Ready, &welcome())?;
             Ok(Ok(Box::new(SharedPort::new(memory, bell, port, spin))))
         }
         Err(e) => Ok(Err((port, format!("the shared memory could not be mapped: {e}")))),
