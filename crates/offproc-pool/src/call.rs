@@ -159,7 +159,10 @@ where
                         return Poll::Ready(Err(error.into()));
                     }
                     // It left, or was gone, before it had the job: that is nobody's error. The job runs elsewhere.
-                    Poll::Ready(Outcome::NotTaken) => self.state = call.requeue(lease),
+                    Poll::Ready(Outcome::NotTaken(unclean)) => {
+                        lease.shared().note(unclean);
+                        self.state = call.requeue(lease);
+                    }
                     Poll::Pending => {
                         if let Some(late) = &mut late
                             && late.as_mut().poll(cx).is_ready()

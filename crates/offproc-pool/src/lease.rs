@@ -124,7 +124,8 @@ impl Loan {
                 drop(self.permit);
             }
             // It left before it took the job, which was abandoned: it need not run.
-            Some(Outcome::NotTaken) => {
+            Some(Outcome::NotTaken(unclean)) => {
+                self.shared.note(unclean);
                 self.shared.check_off();
                 self.shared.dismiss(self.worker);
             }
@@ -139,7 +140,7 @@ impl Loan {
     }
 
     fn end_broken(self, error: BrokenWorkerError) {
-        self.shared.note(error);
+        self.shared.note(Some(error));
         self.shared.check_off();
     }
 }

@@ -214,8 +214,8 @@ impl Shared {
     }
 
     /// Notes the unclean end of a worker that no caller is told of.
-    pub(crate) fn note(&self, unclean: BrokenWorkerError) {
-        self.lock().note(Some(unclean));
+    pub(crate) fn note(&self, unclean: Option<BrokenWorkerError>) {
+        self.lock().note(unclean);
     }
 
     /// A worker comes back from a job; it goes to the cache, or on its way.

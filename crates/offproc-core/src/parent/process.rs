@@ -26,6 +26,8 @@ pub(crate) struct Process {
     waiter: AtomicWaker,
     phase: AtomicU8,
     excused: AtomicBool,
+    // Its end was told as an error, once.
+    blamed: AtomicBool,
     hook: Mutex<Option<Hook>>,
 }
 
@@ -54,6 +56,7 @@ impl Process {
             waiter: AtomicWaker::new(),
             phase: AtomicU8::new(Phase::Start as u8),
             excused: AtomicBool::new(false),
+            blamed: AtomicBool::new(false),
             hook: Mutex::new(None),
         })
     }
@@ -102,7 +105,19 @@ impl Process {
     fn blame(&self) -> Option<BrokenWorkerError> {
         let clean = self.end.get().copied().flatten().is_none_or(|status| status.success());
         let idle = matches!(self.phase(), Phase::Idle | Phase::Shutdown);
-        (idle && !clean && !self.excused.load(Ordering::SeqCst)).then(|| self.error())
+        let blamed = idle && !clean && !self.excused.load(Ordering::SeqCst);
+        (blamed && !self.blamed.swap(true, Ordering::SeqCst)).then(|| self.error())
+    }
+
+    /// The job under way turned out not to have been taken. If the process has ended uncleanly by now, and its end was
+    /// taken for the job's affair, it is told here.
+    pub(crate) fn was_idle(&self) -> Option<BrokenWorkerError> {
+        self.set_phase(Phase::Idle);
+        // Under the lock: either the end is seen here, or whoever records it sees the phase.
+        let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = self.end.get().is_some();
+        drop(hook);
+        if ended { self.blame() } else { None }
     }
 
     pub(crate) fn pid(&self) -> u32 {

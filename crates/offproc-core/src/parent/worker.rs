@@ -22,8 +22,9 @@ use std::time::{Duration, Instant};
 pub enum Outcome {
     /// The worker answered.
     Answered(Answer),
-    /// The worker had left, or was gone, before it took the job: it did not run, and may run elsewhere.
-    NotTaken,
+    /// The worker had left, or was gone, before it took the job: it did not run, and may run elsewhere. If the worker
+    /// ended uncleanly and nobody was told, here is how.
+    NotTaken(Option<BrokenWorkerError>),
     /// The worker died, and the job may have begun.
     Broken(BrokenWorkerError),
 }
@@ -158,9 +159,8 @@ impl Worker {
     }
 
     fn not_taken(&mut self) -> Outcome {
-        self.process.0.set_phase(Phase::Shutdown);
         self.is_spent = true;
-        Outcome::NotTaken
+        Outcome::NotTaken(self.process.0.was_idle())
     }
 
     /// A worker that does not keep to the protocol is killed; its death is then reported as any other.
