@@ -90,6 +90,7 @@ impl Shared {
     ///
     /// Dropping the future puts a cached worker back and ends one that was being started.
     pub(crate) async fn check_out(self: &Arc<Self>, mut permit: Permit) -> Result<Lease, Error> {
+        let mut has_waited = false;
         loop {
             may_call()?;
             let cached = {
@@ -97,7 +98,8 @@ impl Shared {
                 if state.closed {
                     return Err(Error::Closed);
                 }
-                let cached = state.idle.pop();
+                // The late ones are at the far end: where one comes up again, there are no others.
+                let cached = state.idle.pop_if(|worker| !(has_waited && worker.is_late()));
                 match cached {
                     Some(_) => state.running += 1,
                     None => state.starting += 1,
@@ -114,7 +116,7 @@ impl Shared {
             match self.verdict(&mut lease).await {
                 Some(Verdict::Stays) => return Ok(lease),
                 Some(Verdict::Leaves) => permit = lease.let_go(),
-                None => permit = lease.set_aside(),
+                None => (permit, has_waited) = (lease.set_aside(), true),
             }
         }
     }
