@@ -115,11 +115,12 @@ impl Worker {
         };
         match written {
             Ok(written) => {
-                self.line
-                    .post(written, outgoing)
-                    .map_err(|e| refused(format!("the descriptors of the argument could not be sent: {e}")))?;
+                // Before the job is out: a worker that dies of it at once has not died idle.
                 self.process.0.set_phase(Phase::Job);
-                Ok(())
+                self.line.post(written, outgoing).map_err(|e| {
+                    self.process.0.set_phase(Phase::Idle);
+                    refused(format!("the descriptors of the argument could not be sent: {e}"))
+                })
             }
             Err(message) => {
                 self.line.put_back(outgoing);
