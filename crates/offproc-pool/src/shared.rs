@@ -42,6 +42,8 @@ struct State {
     closed: bool,
     /// Closed, and nothing left.
     over: bool,
+    /// Jobs that nobody waits for any more.
+    abandoned: usize,
     unclean: Option<BrokenWorkerError>,
     failed_starts: u32,
     next_start: Option<Instant>,
@@ -220,6 +222,17 @@ impl Shared {
         self.lock().note(unclean);
     }
 
+    /// A caller has gone and left its job under way.
+    pub(crate) fn begin_abandoned(&self) {
+        self.lock().abandoned += 1;
+    }
+
+    /// Its end is known and noted.
+    pub(crate) fn end_abandoned(&self) {
+        self.lock().abandoned -= 1;
+        self.changed.notify(usize::MAX);
+    }
+
     /// A worker comes back from a job; it goes to the cache, or on its way.
     pub(crate) fn check_in(self: &Arc<Self>, worker: Worker) {
         let mut state = self.lock();
@@ -277,7 +290,8 @@ impl Shared {
         }
         let shared = Arc::clone(self);
         entrust(async move {
-            shared.until(|state| state.members.is_empty() && state.starting == 0).await;
+            // An abandoned job may have ended its worker, and not have told of it yet.
+            shared.until(|state| state.members.is_empty() && state.starting == 0 && state.abandoned == 0).await;
             // After its workers: a fork server is who reaps them.
             shared.launcher.close().await;
             shared.lock().over = true;
