@@ -234,8 +234,9 @@ impl Shared {
     }
 
     /// A worker comes back from a job; it goes to the cache, or on its way.
-    pub(crate) fn check_in(self: &Arc<Self>, worker: Worker) {
+    pub(crate) fn check_in(self: &Arc<Self>, mut worker: Worker) {
         let mut state = self.lock();
+        state.note(worker.take_untold());
         state.running -= 1;
         // One that has ended meanwhile is no member any more.
         let stays = !state.closed && !worker.is_spent() && state.members.contains_key(&worker.pid());

@@ -52,6 +52,7 @@ pub struct Worker {
     hung_up: bool,
     is_spent: bool,
     is_late: bool,
+    untold: Option<BrokenWorkerError>,
 }
 
 impl Worker {
@@ -73,6 +74,7 @@ impl Worker {
             hung_up: false,
             is_spent: false,
             is_late: false,
+            untold: None,
         }
     }
 
@@ -142,6 +144,9 @@ impl Worker {
                             // It is about to abort, which is not to be told as a second error.
                             self.process.0.kill();
                             self.is_spent = true;
+                        } else if self.gives_verdicts {
+                            // Its `retire` function may have ended it before the answer was looked at.
+                            self.untold = self.process.0.was_idle();
                         }
                         self.awaits_verdict = self.gives_verdicts;
                         Outcome::Answered(answer)
@@ -184,6 +189,12 @@ impl Worker {
             }
         }
         Poll::Ready(if self.is_spent() { Verdict::Leaves } else { Verdict::Stays })
+    }
+
+    /// Its end, when that came after its answer, was unclean, and nobody was told.
+    #[must_use]
+    pub fn take_untold(&mut self) -> Option<BrokenWorkerError> {
+        self.untold.take()
     }
 
     /// True when its verdict was waited for before, and did not come in time.
