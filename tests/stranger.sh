@@ -16,7 +16,7 @@ edition = "2024"
 
 [dependencies]
 offproc = { path = "$here/../crates/offproc", features = ["tokio"] }
-tokio = { version = "1", features = ["full"] }
+tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
 
 [profile.extreme]
 inherits = "release"

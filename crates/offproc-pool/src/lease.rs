@@ -104,7 +104,12 @@ impl Drop for Lease {
             loan.worker.kill();
             loan.shared.check_off();
         } else {
-            entrust(loan.see_through());
+            let shared = Arc::clone(&loan.shared);
+            shared.begin_abandoned();
+            entrust(async move {
+                loan.see_through().await;
+                shared.end_abandoned();
+            });
         }
     }
 }

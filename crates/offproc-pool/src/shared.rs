@@ -42,6 +42,8 @@ struct State {
     closed: bool,
     /// Closed, and nothing left.
     over: bool,
+    /// Jobs that nobody waits for any more.
+    abandoned: usize,
     unclean: Option<BrokenWorkerError>,
     failed_starts: u32,
     next_start: Option<Instant>,
@@ -90,6 +92,7 @@ impl Shared {
     ///
     /// Dropping the future puts a cached worker back and ends one that was being started.
     pub(crate) async fn check_out(self: &Arc<Self>, mut permit: Permit) -> Result<Lease, Error> {
+        let mut has_waited = false;
         loop {
             may_call()?;
             let cached = {
@@ -97,7 +100,8 @@ impl Shared {
                 if state.closed {
                     return Err(Error::Closed);
                 }
-                let cached = state.idle.pop();
+                // The late ones are at the far end: where one comes up again, there are no others.
+                let cached = state.idle.pop_if(|worker| !(has_waited && worker.is_late()));
                 match cached {
                     Some(_) => state.running += 1,
                     None => state.starting += 1,
@@ -114,7 +118,7 @@ impl Shared {
             match self.verdict(&mut lease).await {
                 Some(Verdict::Stays) => return Ok(lease),
                 Some(Verdict::Leaves) => permit = lease.let_go(),
-                None => permit = lease.set_aside(),
+                None => (permit, has_waited) = (lease.set_aside(), true),
             }
         }
     }
@@ -218,9 +222,21 @@ impl Shared {
         self.lock().note(unclean);
     }
 
+    /// A caller has gone and left its job under way.
+    pub(crate) fn begin_abandoned(&self) {
+        self.lock().abandoned += 1;
+    }
+
+    /// Its end is known and noted.
+    pub(crate) fn end_abandoned(&self) {
+        self.lock().abandoned -= 1;
+        self.changed.notify(usize::MAX);
+    }
+
     /// A worker comes back from a job; it goes to the cache, or on its way.
-    pub(crate) fn check_in(self: &Arc<Self>, worker: Worker) {
+    pub(crate) fn check_in(self: &Arc<Self>, mut worker: Worker) {
         let mut state = self.lock();
+        state.note(worker.take_untold());
         state.running -= 1;
         // One that has ended meanwhile is no member any more.
         let stays = !state.closed && !worker.is_spent() && state.members.contains_key(&worker.pid());
@@ -275,7 +291,8 @@ impl Shared {
         }
         let shared = Arc::clone(self);
         entrust(async move {
-            shared.until(|state| state.members.is_empty() && state.starting == 0).await;
+            // An abandoned job may have ended its worker, and not have told of it yet.
+            shared.until(|state| state.members.is_empty() && state.starting == 0 && state.abandoned == 0).await;
             // After its workers: a fork server is who reaps them.
             shared.launcher.close().await;
             shared.lock().over = true;

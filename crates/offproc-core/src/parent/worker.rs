@@ -52,6 +52,7 @@ pub struct Worker {
     hung_up: bool,
     is_spent: bool,
     is_late: bool,
+    untold: Option<BrokenWorkerError>,
 }
 
 impl Worker {
@@ -73,6 +74,7 @@ impl Worker {
             hung_up: false,
             is_spent: false,
             is_late: false,
+            untold: None,
         }
     }
 
@@ -115,11 +117,12 @@ impl Worker {
         };
         match written {
             Ok(written) => {
-                self.line
-                    .post(written, outgoing)
-                    .map_err(|e| refused(format!("the descriptors of the argument could not be sent: {e}")))?;
+                // Before the job is out: a worker that dies of it at once has not died idle.
                 self.process.0.set_phase(Phase::Job);
-                Ok(())
+                self.line.post(written, outgoing).map_err(|e| {
+                    self.process.0.set_phase(Phase::Idle);
+                    refused(format!("the descriptors of the argument could not be sent: {e}"))
+                })
             }
             Err(message) => {
                 self.line.put_back(outgoing);
@@ -141,6 +144,9 @@ impl Worker {
                             // It is about to abort, which is not to be told as a second error.
                             self.process.0.kill();
                             self.is_spent = true;
+                        } else if self.gives_verdicts {
+                            // Its `retire` function may have ended it before the answer was looked at.
+                            self.untold = self.process.0.was_idle();
                         }
                         self.awaits_verdict = self.gives_verdicts;
                         Outcome::Answered(answer)
@@ -183,6 +189,12 @@ impl Worker {
             }
         }
         Poll::Ready(if self.is_spent() { Verdict::Leaves } else { Verdict::Stays })
+    }
+
+    /// Its end, when that came after its answer, was unclean, and nobody was told.
+    #[must_use]
+    pub fn take_untold(&mut self) -> Option<BrokenWorkerError> {
+        self.untold.take()
     }
 
     /// True when its verdict was waited for before, and did not come in time.
