@@ -4,9 +4,12 @@ use crate::builder::{ConfigError, WorkerContextBuilder};
 use crate::call::{RunSync, run_sync};
 use crate::shared::Shared;
 use crate::statistics::Statistics;
-use offproc_core::{BrokenWorkerError, WorkerType};
+use offproc_core::{BrokenWorkerError, Resource, Signals, Transport, WorkerType};
 use serde::{Serialize, de::DeserializeOwned};
+use std::ffi::OsString;
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -110,6 +113,78 @@ impl WorkerContext {
     #[must_use]
     pub fn start_timeout(&self) -> Duration {
         self.shared().settings.start_timeout
+    }
+
+    /// See [`WorkerContextBuilder::retire_after_jobs`].
+    #[must_use]
+    pub fn retire_after_jobs(&self) -> Option<RangeInclusive<u64>> {
+        self.shared().settings.retire_after_jobs.clone()
+    }
+
+    /// See [`WorkerContextBuilder::retire_after_age`].
+    #[must_use]
+    pub fn retire_after_age(&self) -> Option<Duration> {
+        self.shared().settings.retire_after_age
+    }
+
+    /// See [`WorkerContextBuilder::retire_above_memory`].
+    #[must_use]
+    pub fn retire_above_memory(&self) -> Option<u64> {
+        self.shared().settings.retire_above_memory
+    }
+
+    /// See [`WorkerContextBuilder::preload`].
+    #[must_use]
+    pub fn preload(&self) -> Option<fn()> {
+        self.shared().settings.preload
+    }
+
+    /// See [`WorkerContextBuilder::signals`].
+    #[must_use]
+    pub fn signals(&self) -> Signals {
+        self.shared().settings.signals
+    }
+
+    /// See [`WorkerContextBuilder::env`]: what is set, and what is removed, in order.
+    #[must_use]
+    pub fn env(&self) -> &[(OsString, Option<OsString>)] {
+        &self.shared().settings.environment
+    }
+
+    /// See [`WorkerContextBuilder::current_dir`].
+    #[must_use]
+    pub fn current_dir(&self) -> Option<&Path> {
+        self.shared().settings.directory.as_deref()
+    }
+
+    /// See [`WorkerContextBuilder::nice`].
+    #[must_use]
+    pub fn nice(&self) -> Option<i32> {
+        self.shared().settings.nice
+    }
+
+    /// See [`WorkerContextBuilder::cpu_affinity`].
+    #[must_use]
+    pub fn cpu_affinity(&self) -> Option<&[usize]> {
+        self.shared().settings.cpus.as_deref()
+    }
+
+    /// See [`WorkerContextBuilder::resource_limit`].
+    #[must_use]
+    pub fn resource_limits(&self) -> &[(Resource, u64)] {
+        &self.shared().settings.limits
+    }
+
+    /// See [`WorkerContextBuilder::spin`].
+    #[must_use]
+    pub fn spin(&self) -> Duration {
+        self.shared().settings.spin
+    }
+
+    /// See [`WorkerContextBuilder::transport`].
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.shared().settings.transport
     }
 
     /// See [`WorkerContextBuilder::frame_limit`].

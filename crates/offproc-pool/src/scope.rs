@@ -1,7 +1,6 @@
 //! Scopes: a private context for all calls made inside a future.
 //!
-//! The scope belongs to the future, not to the thread: it is current while the future is polled (or dropped), and
-//! only then.
+//! The scope belongs to the future, not to the thread: it is current while the future is polled, and only then.
 
 use crate::builder::{ConfigError, WorkerContextBuilder};
 use crate::context::{WorkerContext, default_context};
