@@ -184,3 +184,6 @@ impl Decoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -207,3 +207,6 @@ impl Turns {
         self.down.parked.load(Ordering::SeqCst) != 0 && self.down.parked.swap(0, Ordering::SeqCst) != 0
     }
 }
+
+#[cfg(all(test, not(loom), any(target_os = "linux", target_os = "android")))]
+mod tests;
