@@ -208,5 +208,7 @@ impl Turns {
     }
 }
 
+// The path is for the model, which has this file in another place.
 #[cfg(all(test, not(loom), any(target_os = "linux", target_os = "android")))]
+#[path = "turn/tests.rs"]
 mod tests;
