@@ -136,7 +136,7 @@ fn memory_that_no_system_has_is_refused() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 16 } else { 1024 },
+        cases: if cfg!(miri) { 8 } else { 1024 },
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
