@@ -186,3 +186,6 @@ impl Decoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
