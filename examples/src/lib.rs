@@ -1,1 +1,1 @@
-//! Members of the workspace that are never published.
+//! Nothing here: the programs are in the files beside this folder, and `README.md` lists them.

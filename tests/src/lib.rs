@@ -1,1 +1,33 @@
-//! Members of the workspace that are never published.
+//! What the tests of offproc share: the matrix they run over, the check that they leave nothing behind, and ways for
+//! a test and a job to wait for each other.
+//!
+//! Each test of the matrix is a plain `async fn(Case)`, written once; [`matrix!`] makes it a test for each runtime and
+//! each kind of worker. It runs in a process of its own, so that the check for leaks at its end is exact: see
+//! [`isolate`].
+//!
+//! A closure that captures is refused by the compiler, as it could not travel:
+//!
+//! ```compile_fail,E0308
+//! let two = 2;
+//! let _ = offproc::run_sync(|n: u32| n * two, 1);
+//! ```
+//!
+//! One that captures nothing is a plain function:
+//!
+//! ```
+//! let _ = offproc::run_sync(|n: u32| n * 2, 1).kill_on_cancel(true);
+//! ```
+
+pub mod case;
+pub mod executor;
+pub mod isolate;
+pub mod job;
+pub mod leak;
+mod matrix;
+pub mod process;
+pub mod rendezvous;
+pub mod scratch;
+pub mod waiting;
+
+pub use case::{Case, WorkerKind};
+pub use executor::Executor;

@@ -16,12 +16,12 @@ pub use error::{BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, 
 pub use parent::keeper::entrust;
 pub use parent::launcher::Launcher;
 pub use parent::runtime::{BoxFuture, Fallback, Host, Runtime, RuntimeId, Watch, watch_with_async_io};
-pub use parent::settings::Settings;
+pub use parent::settings::{Settings, Transport};
 pub use parent::worker::{Outcome, Verdict, Worker, WorkerProcess};
 pub use parent::worker_type::WorkerType;
 pub use sys::descriptors::Descriptor;
 pub use wire::hello::{Resource, Signals};
-pub use wire::message::{Answer, Request};
+pub use wire::message::Answer;
 
 /// Serves and exits in a worker process; returns in any other. The first line of `main`, where the feature
 /// `auto-init` is off; a second call does nothing.

@@ -1,7 +1,7 @@
 //! Settings of a context.
 
 use crate::context::WorkerContext;
-use offproc_core::{Host, Launcher, Resource, Runtime, Settings, Signals, WorkerType};
+use offproc_core::{Host, Launcher, Resource, Runtime, Settings, Signals, Transport, WorkerType};
 use std::ffi::OsString;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -149,6 +149,22 @@ impl WorkerContextBuilder {
     /// The CPUs that workers may run on, by number; Linux only.
     pub fn cpu_affinity(mut self, cpus: impl IntoIterator<Item = usize>) -> Self {
         self.settings.cpus = Some(cpus.into_iter().collect());
+        self
+    }
+
+    /// How long a worker looks for its next job before it sleeps, at most; 50 us by default. [`Duration::ZERO`]:
+    /// neither workers nor calls look before they sleep.
+    ///
+    /// Looking makes a call that follows another many times cheaper: nobody has to be woken. It is polite (a process
+    /// that waits for the CPU gets it) and finds out by itself how long it pays. The stream transport does without.
+    pub fn spin(mut self, most: Duration) -> Self {
+        self.settings.spin = most;
+        self
+    }
+
+    /// How jobs and answers travel; through shared memory by default, where there is some.
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.settings.transport = transport;
         self
     }
 

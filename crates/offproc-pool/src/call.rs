@@ -2,16 +2,15 @@
 
 use crate::context::WorkerContext;
 use crate::default_limiter::current_default_worker_limiter;
+use crate::lease::Lease;
 use crate::limiter::Limiter;
-use crate::shared::Shared;
-use futures_lite::future;
-use offproc_core::{Answer, Error, Outcome, Request};
+use offproc_core::{BoxFuture, Error, Outcome};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// A call that has not begun: set what it needs, then `.await` it.
@@ -101,20 +100,22 @@ where
     type IntoFuture = Call<A, R>;
 
     fn into_future(self) -> Call<A, R> {
-        Call { function: self.function, state: CallState::New(self) }
+        Call { state: CallState::New(self) }
     }
 }
 
 /// The future of a call; see [`run_sync`].
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<A, R> {
-    function: fn(A) -> R,
     state: CallState<A, R>,
 }
 
 enum CallState<A, R> {
     New(RunSync<A, R>),
-    Running(Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>),
+    /// Waiting for a token, and then for a worker.
+    Queued(RunSync<A, R>, BoxFuture<Result<Lease, Error>>),
+    /// The worker has the job. The argument is kept for another worker, should this one turn out to have left.
+    Running(RunSync<A, R>, Lease, Option<BoxFuture<()>>),
     Over,
 }
 
@@ -128,25 +129,47 @@ where
 {
     type Output = Result<R, Error>;
 
+    // By hand, not as an async function: a warm call then allocates nothing, and has a name.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             match std::mem::replace(&mut self.state, CallState::Over) {
                 CallState::New(call) => {
-                    let context = call.context.unwrap_or_else(crate::scope::current);
-                    let shared = context.shared();
-                    // First of all, so that a value that cannot travel takes no token and no worker.
-                    let request = Request::new(self.function, &call.argument, shared.settings.frame_limit)?;
-                    drop(call.argument);
-                    self.state = CallState::Running(Box::pin(run(Arc::clone(shared), request, call.options)));
-                }
-                CallState::Running(mut running) => match running.as_mut().poll(cx) {
-                    Poll::Pending => {
-                        self.state = CallState::Running(running);
+                    if turns::is_over() {
+                        self.state = CallState::New(call);
+                        cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
-                    answer => {
-                        drop(running);
-                        return Poll::Ready(ready!(answer)?.open());
+                    self.state = call.begin()?;
+                }
+                CallState::Queued(call, mut queued) => match queued.as_mut().poll(cx) {
+                    Poll::Pending => {
+                        self.state = CallState::Queued(call, queued);
+                        turns::next();
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(lease) => self.state = call.post(lease?)?,
+                },
+                CallState::Running(call, mut lease, mut late) => match lease.poll_outcome(cx) {
+                    Poll::Ready(Outcome::Answered(answer)) => {
+                        lease.give_back();
+                        return Poll::Ready(answer.open());
+                    }
+                    Poll::Ready(Outcome::Broken(error)) => {
+                        drop(lease.discard());
+                        return Poll::Ready(Err(error.into()));
+                    }
+                    // It left, or was gone, before it had the job: that is nobody's error. The job runs elsewhere.
+                    Poll::Ready(Outcome::NotTaken) => self.state = call.requeue(lease),
+                    Poll::Pending => {
+                        if let Some(late) = &mut late
+                            && late.as_mut().poll(cx).is_ready()
+                        {
+                            lease.kill();
+                            return Poll::Ready(Err(Error::TimedOut));
+                        }
+                        self.state = CallState::Running(call, lease, late);
+                        turns::next();
+                        return Poll::Pending;
                     }
                 },
                 CallState::Over => panic!("a finished call was polled again"),
@@ -155,52 +178,75 @@ where
     }
 }
 
+impl<A, R> RunSync<A, R>
+where
+    A: Serialize + DeserializeOwned,
+    R: Serialize + DeserializeOwned,
+{
+    fn begin(self) -> Result<CallState<A, R>, Error> {
+        let shared = match &self.context {
+            Some(context) => Arc::clone(context.shared()),
+            None => Arc::clone(crate::scope::current().shared()),
+        };
+        let limiter = self.options.limiter.clone().unwrap_or_else(current_default_worker_limiter);
+        let Some(permit) = limiter.try_acquire() else {
+            return Ok(self.queue(async move { shared.check_out(limiter.acquire().await).await }));
+        };
+        match shared.check_out_now(permit)? {
+            Ok(lease) => self.post(lease),
+            Err(permit) => Ok(self.queue(async move { shared.check_out(permit).await })),
+        }
+    }
+
+    fn queue(self, queued: impl Future<Output = Result<Lease, Error>> + Send + 'static) -> CallState<A, R> {
+        CallState::Queued(self, Box::pin(queued))
+    }
+
+    fn requeue(self, lease: Lease) -> CallState<A, R> {
+        let shared = Arc::clone(lease.shared());
+        let permit = lease.discard();
+        self.queue(async move { shared.check_out(permit).await })
+    }
+
+    fn post(self, mut lease: Lease) -> Result<CallState<A, R>, Error> {
+        lease.post(self.function, &self.argument, self.options.kill_on_cancel)?;
+        let late = self.options.time_limit.map(|limit| lease.shared().host.sleep(limit));
+        Ok(CallState::Running(self, lease, late))
+    }
+}
+
+/// Taking turns with other tasks: calls that are answered at once never return to the executor by themselves.
+mod turns {
+    use std::cell::Cell;
+
+    /// How many calls a thread makes before it lets others have a turn.
+    const MOST: u32 = 128;
+
+    thread_local! {
+        static MADE: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// Counts a call. True, once, when it is time to let others have a turn.
+    pub(super) fn is_over() -> bool {
+        let made = MADE.get() + 1;
+        MADE.set(made % MOST);
+        made == MOST
+    }
+
+    /// Others have their turn.
+    pub(super) fn next() {
+        MADE.set(0);
+    }
+}
+
 impl<A, R> fmt::Debug for Call<A, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             CallState::New(_) => "new",
-            CallState::Running(_) => "running",
+            CallState::Queued(..) => "queued",
+            CallState::Running(..) => "running",
             CallState::Over => "over",
         };
         f.debug_struct("Call").field("function", &std::any::type_name::<fn(A) -> R>()).field("state", &state).finish()
-    }
-}
-
-/// The way of a request. Every `.await` has a guard behind it: the permit, the start, the lease.
-async fn run(shared: Arc<Shared>, mut request: Request, options: Options) -> Result<Answer, Error> {
-    let mut permit = match &options.limiter {
-        Some(limiter) => limiter.acquire().await,
-        None => current_default_worker_limiter().acquire().await,
-    };
-    loop {
-        let mut lease = shared.check_out(permit, options.kill_on_cancel).await?;
-        let outcome = match options.time_limit {
-            None => Some(lease.run(request, &shared.host).await),
-            Some(limit) => {
-                let job = async { Some(lease.run(request, &shared.host).await) };
-                let late = async {
-                    shared.host.sleep(limit).await;
-                    None
-                };
-                future::or(job, late).await
-            }
-        };
-        match outcome {
-            Some(Outcome::Answered(answer)) => return Ok(lease.finish(answer)),
-            Some(Outcome::Broken(error)) => {
-                drop(lease.discard());
-                return Err(error.into());
-            }
-            Some(Outcome::NotTaken) => {
-                // The worker left, or was gone, before it had the job: that is nobody's error. It runs elsewhere.
-                let Some(untaken) = lease.worker().take_back() else { unreachable!("a posted job is kept") };
-                request = untaken;
-                permit = lease.discard();
-            }
-            None => {
-                lease.kill();
-                return Err(Error::TimedOut);
-            }
-        }
     }
 }

@@ -3,9 +3,11 @@
 use crate::limiter::Permit;
 use crate::shared::Shared;
 use futures_lite::future;
-use offproc_core::{Answer, BrokenWorkerError, Host, Outcome, Request, Worker, entrust};
+use offproc_core::{BrokenWorkerError, Error, Host, Outcome, Worker, entrust};
+use serde::{Serialize, de::DeserializeOwned};
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 /// A worker on loan. Dropped with a job under way, it kills the worker or leaves it to finish, as the call wants it.
 #[derive(Debug)]
@@ -24,33 +26,35 @@ struct Loan {
 }
 
 impl Lease {
-    pub(crate) fn new(shared: Arc<Shared>, worker: Worker, permit: Permit, kill_on_drop: bool) -> Self {
-        Self { loan: Some(Loan { shared, worker, permit }), in_flight: false, kill_on_drop }
+    pub(crate) fn new(shared: Arc<Shared>, worker: Worker, permit: Permit) -> Self {
+        Self { loan: Some(Loan { shared, worker, permit }), in_flight: false, kill_on_drop: false }
     }
 
     pub(crate) fn worker(&mut self) -> &mut Worker {
         &mut self.loan.as_mut().expect("on loan").worker
     }
 
-    /// Runs one job.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future leaves the job under way; what becomes of it is decided when the lease is dropped.
-    pub(crate) async fn run(&mut self, request: Request, host: &Host) -> Outcome {
-        // Before the job is out: from here on a drop must see to it.
-        self.in_flight = true;
-        let worker = self.worker();
-        worker.post(request);
-        let outcome = poll_fn(|cx| worker.poll_outcome(cx, host)).await;
-        self.in_flight = false;
-        outcome
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.loan.as_ref().expect("on loan").shared
     }
 
-    /// The job is done: the worker goes back, and then the token, so that whoever waits for it finds the worker.
-    pub(crate) fn finish(mut self, answer: Answer) -> Answer {
-        self.give_back();
-        answer
+    /// Hands over a job.
+    pub(crate) fn post<A, R>(&mut self, function: fn(A) -> R, argument: &A, kill_on_drop: bool) -> Result<(), Error>
+    where
+        A: Serialize + DeserializeOwned,
+        R: Serialize + DeserializeOwned,
+    {
+        self.worker().post(function, argument)?;
+        (self.in_flight, self.kill_on_drop) = (true, kill_on_drop);
+        Ok(())
+    }
+
+    /// What became of the job.
+    pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let loan = self.loan.as_mut().expect("on loan");
+        let outcome = ready!(loan.worker.poll_outcome(cx, &loan.shared.host));
+        self.in_flight = false;
+        Poll::Ready(outcome)
     }
 
     /// The worker is gone, or going; the token stays with the call.
@@ -73,7 +77,8 @@ impl Lease {
         self.in_flight = true;
     }
 
-    fn give_back(&mut self) {
+    /// The worker goes back, and then the token, so that whoever waits for it finds the worker.
+    pub(crate) fn give_back(&mut self) {
         if let Some(Loan { shared, worker, permit }) = self.loan.take() {
             shared.check_in(worker);
             drop(permit);

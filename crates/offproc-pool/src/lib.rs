@@ -42,5 +42,6 @@ pub use self::{
 };
 #[cfg(not(loom))]
 pub use offproc_core::{
-    BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, Phase, Resource, Runtime, Signals, WorkerType,
+    BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, Phase, Resource, Runtime, Signals, Transport,
+    WorkerType,
 };

@@ -68,19 +68,30 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A worker from the cache, if there is one that can take a job at once; otherwise the permit comes back.
+    pub(crate) fn check_out_now(self: &Arc<Self>, permit: Permit) -> Result<Result<Lease, Permit>, Error> {
+        may_call()?;
+        if self.may_retire {
+            return Ok(Err(permit));
+        }
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Error::Closed);
+        }
+        let Some(worker) = state.idle.pop() else { return Ok(Err(permit)) };
+        state.running += 1;
+        drop(state);
+        Ok(Ok(Lease::new(Arc::clone(self), worker, permit)))
+    }
+
     /// A worker for one job: from the cache, or a new one.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future puts a cached worker back and ends one that was being started.
-    pub(crate) async fn check_out(self: &Arc<Self>, mut permit: Permit, kill: bool) -> Result<Lease, Error> {
+    pub(crate) async fn check_out(self: &Arc<Self>, mut permit: Permit) -> Result<Lease, Error> {
         loop {
-            if offproc_core::is_forked() {
-                // Whatever is in the cache belongs to the process this one was forked from.
-                return Err(Error::Spawn(std::io::Error::other(
-                    "a worker that is a fork of the program cannot call workers itself; use another `WorkerType`",
-                )));
-            }
+            may_call()?;
             let cached = {
                 let mut state = self.lock();
                 if state.closed {
@@ -97,9 +108,9 @@ impl Shared {
                 let worker = self.start().await?;
                 self.lock().running += 1;
                 self.top_up();
-                return Ok(Lease::new(Arc::clone(self), worker, permit, kill));
+                return Ok(Lease::new(Arc::clone(self), worker, permit));
             };
-            let mut lease = Lease::new(Arc::clone(self), worker, permit, kill);
+            let mut lease = Lease::new(Arc::clone(self), worker, permit);
             match self.verdict(&mut lease).await {
                 Some(Verdict::Stays) => return Ok(lease),
                 Some(Verdict::Leaves) => permit = lease.discard(),
@@ -168,9 +179,9 @@ impl Shared {
             Ok(worker) => {
                 state.failed_starts = 0;
                 state.next_start = None;
-                state.members.insert(worker.process().pid(), worker.process());
+                state.members.insert(worker.pid(), worker.process());
                 drop(state);
-                let (context, pid) = (Arc::downgrade(self), worker.process().pid());
+                let (context, pid) = (Arc::downgrade(self), worker.pid());
                 worker.on_end(move |blame| Self::worker_ended(&context, pid, blame));
                 drop(counted);
                 Ok(worker)
@@ -193,7 +204,7 @@ impl Shared {
         let Some(shared) = context.upgrade() else { return };
         let mut state = shared.lock();
         state.members.remove(&pid);
-        let dead = state.idle.iter().position(|worker| worker.process().pid() == pid);
+        let dead = state.idle.iter().position(|worker| worker.pid() == pid);
         let dead = dead.map(|at| state.idle.remove(at));
         state.note(blame);
         drop(state);
@@ -212,7 +223,7 @@ impl Shared {
         let mut state = self.lock();
         state.running -= 1;
         // One that has ended meanwhile is no member any more.
-        let stays = !state.closed && !worker.is_spent() && state.members.contains_key(&worker.process().pid());
+        let stays = !state.closed && !worker.is_spent() && state.members.contains_key(&worker.pid());
         if stays {
             state.idle.push(worker);
         } else {
@@ -226,7 +237,7 @@ impl Shared {
         worker.set_late();
         let mut state = self.lock();
         state.running -= 1;
-        if !state.closed && state.members.contains_key(&worker.process().pid()) {
+        if !state.closed && state.members.contains_key(&worker.pid()) {
             state.idle.insert(0, worker);
         }
     }
@@ -326,6 +337,16 @@ impl State {
             (Some(_), None) => {}
         }
     }
+}
+
+/// An error in a fork of the program: whatever is in the cache there belongs to the process it was forked from.
+fn may_call() -> Result<(), Error> {
+    if offproc_core::is_forked() {
+        return Err(Error::Spawn(std::io::Error::other(
+            "a worker that is a fork of the program cannot call workers itself; use another `WorkerType`",
+        )));
+    }
+    Ok(())
 }
 
 /// Counts a start, until it has succeeded, failed or been given up.

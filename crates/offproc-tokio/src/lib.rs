@@ -83,6 +83,10 @@ impl Watch for TokioWatch {
         ready!(self.0.poll_write_ready(cx))?.clear_ready();
         Poll::Ready(Ok(()))
     }
+
+    fn is_edge_triggered(&self) -> bool {
+        true
+    }
 }
 
 /// Takes the number out of a runtime's id, which can only be hashed.

@@ -5,7 +5,7 @@ pub use offproc_core::init;
 pub use offproc_pool::{
     Acquire, BrokenWorkerError, CacheScope, CacheScopeExt, Call, ConfigError, DecodeError, EncodeError, Error,
     InCacheScope, Limiter, PanicError, Permit, Phase, Resource, RunSync, Runtime, ScopeError, Signals, Statistics,
-    WorkerContext, WorkerContextBuilder, WorkerType, cache_scope, configure_default_context,
+    Transport, WorkerContext, WorkerContextBuilder, WorkerType, cache_scope, configure_default_context,
     current_default_worker_limiter, default_context_statistics, run_sync,
 };
 

@@ -10,6 +10,7 @@ use super::process::Process;
 use super::runtime::{BoxFuture, Host};
 use super::settings::Settings;
 use super::spawn::Spawn;
+use super::start::greet;
 use super::stream::send_with;
 use super::worker::{Worker, WorkerProcess};
 use crate::error::Error;
@@ -183,7 +184,7 @@ impl Helper {
         let (requests, helper_requests) = descriptors::message_pair().map_err(Error::Spawn)?;
         let mut launched = Spawn.launch(host).await.map_err(Error::Spawn)?.0;
         launched.descriptors.push(helper_requests);
-        let worker = Worker::greet(launched, hello, settings, host).await?;
+        let worker = greet(launched, hello, settings, host).await?.into_helper(settings);
         let helper = Arc::new(Self { worker, requests: requests.into(), books: Arc::default() });
         keeper::entrust(listen(helper.requests.clone(), Arc::clone(&helper.books)));
         Ok(helper)

@@ -4,36 +4,30 @@
 use super::runtime::{Host, RuntimeId, Watch};
 use crate::sys::descriptors::Descriptor;
 use crate::wire::frame::Frame;
-use crate::wire::message::Request;
+use crate::wire::writer::Writer;
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::task::{Context, Poll, ready};
 
-/// A connection to a worker.
+/// A connection to a worker that is ready for jobs.
 pub(crate) trait Line: Send + Sync + fmt::Debug {
-    /// Hands over a job. What cannot go at once goes while the answer is polled for.
-    fn post(&mut self, request: Request);
+    /// Begins a job, whose body may have `limit` bytes.
+    fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>>;
 
-    /// The job posted last, if no answer to it has come: it may be posted elsewhere.
-    fn take_back(&mut self) -> Option<Request>;
+    /// Hands over the job that was begun, of so many bytes. What cannot go at once goes while the answer is polled
+    /// for.
+    fn post(&mut self, written: usize);
 
-    /// The next frame from the worker.
+    /// The next frame from the worker: the answer, or with `verdict` what it says after it.
     ///
     /// # Errors
     ///
-    /// `ConnectionReset`: the worker is gone and has not taken what was posted. `UnexpectedEof`: it has hung up.
+    /// `ConnectionReset`: the worker has left, or is gone, and has not taken the job. `UnexpectedEof`: it has hung up.
     /// `InvalidData`: what came is no frame. Anything else is the system's.
-    fn poll_frame(&mut self, cx: &mut Context<'_>, host: &Host) -> Poll<io::Result<Frame>>;
+    fn poll_frame(&mut self, cx: &mut Context<'_>, host: &Host, verdict: bool) -> Poll<io::Result<Frame>>;
 
-    /// The next frame, if it is there already.
-    fn try_frame(&mut self) -> io::Result<Option<Frame>>;
-
-    /// A descriptor that came with a frame of the handshake.
-    fn take_descriptor(&mut self) -> Option<OwnedFd>;
-
-    /// From here on no descriptors are expected.
-    fn end_handshake(&mut self);
+    /// The last frame of a worker that has ended, if it is there; otherwise whether the job was taken. Errors as above.
+    fn last_frame(&mut self, verdict: bool) -> io::Result<Option<Frame>>;
 
     /// Tells the worker to leave when it has nothing to do.
     fn hang_up(&mut self);
@@ -62,6 +56,11 @@ impl Watched {
 
     pub(crate) fn poll_writable(&mut self, cx: &mut Context<'_>, host: &Host) -> Poll<io::Result<()>> {
         self.poll(cx, host, |watch, cx| watch.poll_writable(cx))
+    }
+
+    /// False where readiness goes on until the descriptor was read.
+    pub(crate) fn is_edge_triggered(&self) -> bool {
+        self.watch.as_ref().is_some_and(|(_, watch)| watch.is_edge_triggered())
     }
 
     fn poll(

@@ -8,7 +8,10 @@ pub(crate) mod line;
 pub(crate) mod process;
 pub(crate) mod runtime;
 pub(crate) mod settings;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod shared;
 pub(crate) mod spawn;
+pub(crate) mod start;
 pub(crate) mod stream;
 pub(crate) mod worker;
 pub(crate) mod worker_type;

@@ -58,6 +58,9 @@ pub trait Watch: fmt::Debug + Send + Sync {
     /// Ready when the descriptor may have become readable since the last time.
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// True when each event is told once, read or not; false when readiness goes on until the descriptor was read.
+    fn is_edge_triggered(&self) -> bool;
+
     /// Ready when the descriptor may have become writable since the last time.
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
@@ -106,6 +109,10 @@ impl Watch for AsyncIoWatch {
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.poll_writable(cx)
+    }
+
+    fn is_edge_triggered(&self) -> bool {
+        false
     }
 }
 

@@ -11,6 +11,17 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// How jobs and answers travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Transport {
+    /// Through memory that the program and each worker share; where the system has none to offer, as with `Stream`.
+    #[default]
+    SharedMemory,
+    /// Through a socket.
+    Stream,
+}
+
 /// The settings that reach a worker, and those for starting one.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -42,6 +53,10 @@ pub struct Settings {
     pub nice: Option<i32>,
     /// The CPUs to run on.
     pub cpus: Option<Vec<usize>>,
+    /// How jobs and answers travel.
+    pub transport: Transport,
+    /// How long a worker looks for the next job before it sleeps, at most.
+    pub spin: Duration,
     /// Resource limits.
     pub limits: Vec<(Resource, u64)>,
 }
@@ -63,6 +78,8 @@ impl Default for Settings {
             directory: None,
             nice: None,
             cpus: None,
+            transport: Transport::default(),
+            spin: Duration::from_micros(50),
             limits: Vec::new(),
         }
     }
@@ -75,6 +92,12 @@ impl Settings {
         self.retirement().is_ok_and(|retirement| retirement.is_possible())
     }
 
+    /// The transport to use. A limit on file sizes would hit shared memory, which is a file, when it has to grow.
+    pub(crate) fn transport(&self) -> Transport {
+        let is_limited = self.limits.iter().any(|(resource, _)| *resource == Resource::FileSize);
+        if is_limited { Transport::Stream } else { self.transport }
+    }
+
     fn retirement(&self) -> Result<Retirement, String> {
         Ok(Retirement {
             asked: place(self.retire.map(|retire| retire as usize))?,
@@ -85,11 +108,12 @@ impl Settings {
     }
 
     /// The hello of a worker, as a frame.
-    pub(crate) fn hello(&self) -> Result<Vec<u8>, String> {
+    pub(crate) fn hello(&self, shared_memory: bool) -> Result<Vec<u8>, String> {
         self.pack(Role::Worker(Service {
             idle_timeout: (self.idle_timeout != Duration::MAX).then_some(self.idle_timeout),
             init: place(self.init.map(|init| init as usize))?,
             retirement: self.retirement()?,
+            shared_memory: shared_memory.then_some(self.spin),
         }))
     }
 
@@ -119,7 +143,7 @@ impl Settings {
             surroundings,
         };
         let mut frame = frame::begin();
-        codec::encode(&hello, &mut frame, usize::MAX)?;
+        codec::encode_to(&hello, &mut frame)?;
         frame::finish(Kind::Hello, &mut frame);
         Ok(frame)
     }
@@ -158,7 +182,7 @@ impl Settings {
             return Err(format!("the value for the environment variable {} contains a NUL byte", name.display()));
         }
         self.fork_server_hello()?;
-        self.hello().map(drop)
+        self.hello(false).map(drop)
     }
 }
 

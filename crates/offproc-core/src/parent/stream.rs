@@ -1,10 +1,12 @@
-//! The portable transport: frames over a private socket pair, both directions drained at once.
+//! The portable transport: frames over a private socket pair, both directions drained at once. Every worker begins
+//! with it; where there is shared memory, it ends with the handshake.
 
 use super::line::{Line, Watched};
 use super::runtime::Host;
 use crate::sys::descriptors::Descriptor;
-use crate::wire::frame::{Decoder, Frame};
-use crate::wire::message::Request;
+use crate::wire::buffer;
+use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
+use crate::wire::writer::Writer;
 use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -15,68 +17,68 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll};
 
-/// What is still to be sent.
-#[derive(Debug)]
-enum Outbox {
-    Empty,
-    Hello { frame: Vec<u8>, sent: usize, descriptors: Vec<OwnedFd> },
-    // Kept until it is answered: if the worker leaves instead, it goes to another.
-    Job { request: Request, sent: usize },
-}
-
 /// A line over a stream socket.
 #[derive(Debug)]
 pub(crate) struct StreamLine {
     socket: Watched,
-    outbox: Outbox,
+    // The frame on its way, and how much of it is sent.
+    out: Vec<u8>,
+    sent: usize,
+    // What goes with its first byte.
+    attached: Vec<OwnedFd>,
     decoder: Decoder,
     // Descriptors are only expected during the handshake; later ones are left for the kernel to close.
-    descriptors: Option<Vec<OwnedFd>>,
+    received: Option<Vec<OwnedFd>>,
 }
 
 impl StreamLine {
     /// A line that begins with a hello and the descriptors that go with it.
-    pub(crate) fn new(socket: Descriptor, frame: Vec<u8>, descriptors: Vec<OwnedFd>, limit: usize) -> Self {
+    pub(crate) fn new(socket: Descriptor, hello: Vec<u8>, attached: Vec<OwnedFd>, limit: usize) -> Self {
         Self {
             socket: Watched::new(socket),
-            outbox: Outbox::Hello { frame, sent: 0, descriptors },
+            out: hello,
+            sent: 0,
+            attached,
             decoder: Decoder::new(limit),
-            descriptors: Some(Vec::new()),
+            received: Some(Vec::new()),
         }
+    }
+
+    /// A descriptor that came with a frame of the handshake.
+    pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        self.received.as_mut()?.pop()
+    }
+
+    /// From here on no descriptors are expected.
+    pub(crate) fn end_handshake(&mut self) {
+        self.received = None;
+    }
+
+    /// The socket, once another transport is to take over.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn into_socket(self) -> Descriptor {
+        self.socket.descriptor().clone()
     }
 
     /// Sends as much as the socket takes.
     fn send(&mut self) -> Result<(), Errno> {
         let socket = self.socket.descriptor();
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        loop {
-            let (rest, sent) = match &mut self.outbox {
-                Outbox::Empty => return Ok(()),
-                Outbox::Job { request, sent } if *sent == request.frame().len() => return Ok(()),
-                Outbox::Job { request, sent } => (&request.frame()[*sent..], sent),
-                Outbox::Hello { frame, sent, descriptors } => {
-                    if !descriptors.is_empty() {
-                        let count = retry(|| send_with(socket, frame, descriptors, flags))?;
-                        descriptors.clear();
-                        *sent += count;
-                    }
-                    if *sent == frame.len() {
-                        self.outbox = Outbox::Empty;
-                        return Ok(());
-                    }
-                    (&frame[*sent..], sent)
-                }
+        while self.sent < self.out.len() {
+            let rest = &self.out[self.sent..];
+            self.sent += if self.attached.is_empty() {
+                retry(|| rustix::net::send(socket, rest, flags))?
+            } else {
+                let count = retry(|| send_with(socket, rest, &self.attached, flags))?;
+                self.attached.clear();
+                count
             };
-            *sent += retry(|| rustix::net::send(socket, rest, flags))?;
         }
-    }
-
-    fn has_more_to_send(&self) -> bool {
-        match &self.outbox {
-            Outbox::Empty => false,
-            Outbox::Hello { .. } => true,
-            Outbox::Job { request, sent } => *sent < request.frame().len(),
+        if self.out.capacity() > 0 {
+            buffer::give(std::mem::take(&mut self.out));
+            self.sent = 0;
         }
+        Ok(())
     }
 
     fn receive(&mut self) -> io::Result<Option<Frame>> {
@@ -85,7 +87,7 @@ impl StreamLine {
                 return Ok(Some(frame));
             }
             let (socket, space) = (self.socket.descriptor(), self.decoder.space());
-            let received = match &mut self.descriptors {
+            let received = match &mut self.received {
                 None => retry(|| Ok(rustix::net::recv(socket, &mut *space, RecvFlags::DONTWAIT)?.0)),
                 Some(descriptors) => retry(|| receive_with(socket, space, descriptors)),
             };
@@ -93,6 +95,7 @@ impl StreamLine {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.decoder.advance(count),
                 Err(Errno::AGAIN) => return Ok(None),
+                // The kernel says so when the other end was closed with bytes in it that nobody had read.
                 Err(e) => return Err(e.into()),
             }
         }
@@ -100,22 +103,22 @@ impl StreamLine {
 }
 
 impl Line for StreamLine {
-    fn post(&mut self, request: Request) {
-        debug_assert!(!self.has_more_to_send(), "one job at a time");
-        self.outbox = Outbox::Job { request, sent: 0 };
+    fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>> {
+        self.out = buffer::take();
+        self.out.resize(HEADER, 0);
+        self.sent = 0;
+        Writer::new(&mut self.out, HEADER, limit.saturating_add(HEADER))
+    }
+
+    fn post(&mut self, written: usize) {
+        debug_assert_eq!(self.out.len(), written);
+        frame::finish(Kind::Job, &mut self.out);
         // Most jobs fit: send now, so that the worker begins while the caller gets ready to wait. An error shows
         // again when the answer is polled for.
         let _ = self.send();
     }
 
-    fn take_back(&mut self) -> Option<Request> {
-        match std::mem::replace(&mut self.outbox, Outbox::Empty) {
-            Outbox::Job { request, .. } => Some(request),
-            _ => None,
-        }
-    }
-
-    fn poll_frame(&mut self, cx: &mut Context<'_>, host: &Host) -> Poll<io::Result<Frame>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>, host: &Host, _verdict: bool) -> Poll<io::Result<Frame>> {
         loop {
             // When the worker has gone, what it said before is still there to be read, and then the reason shows.
             let is_blocked = matches!(self.send(), Err(Errno::AGAIN));
@@ -132,16 +135,8 @@ impl Line for StreamLine {
         }
     }
 
-    fn try_frame(&mut self) -> io::Result<Option<Frame>> {
+    fn last_frame(&mut self, _verdict: bool) -> io::Result<Option<Frame>> {
         self.receive()
-    }
-
-    fn take_descriptor(&mut self) -> Option<OwnedFd> {
-        self.descriptors.as_mut()?.pop()
-    }
-
-    fn end_handshake(&mut self) {
-        self.descriptors = None;
     }
 
     fn hang_up(&mut self) {

@@ -1,26 +1,19 @@
-//! A worker, as the parent holds it: started, given jobs, asked to leave, killed.
+//! A worker, as the parent holds it: given jobs, asked to leave, killed.
 
-use super::launcher::{Guard, Launched, Launcher};
+use super::launcher::Guard;
 use super::line::Line;
 use super::process::Process;
 use super::runtime::Host;
-use super::settings::Settings;
-use super::stream::StreamLine;
-use crate::error::{BrokenWorkerError, DecodeError, Error, Phase};
+use crate::error::{BrokenWorkerError, EncodeError, Error, Phase};
 use crate::sys::descriptors::Descriptor;
-use crate::sys::process::Child;
-use crate::wire::codec;
-use crate::wire::fork::Forked;
 use crate::wire::frame::{Frame, Kind};
-use crate::wire::hello::DEEPEST;
-use crate::wire::message::{Answer, Failure, Request, Welcome};
-use crate::worker::entry;
+use crate::wire::message::{Answer, write_job};
 use futures_lite::future;
+use serde::{Serialize, de::DeserializeOwned};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 /// What became of a posted job.
@@ -34,7 +27,7 @@ pub enum Outcome {
     Broken(BrokenWorkerError),
 }
 
-/// What a worker says after a job, where its context has a `retire` function.
+/// What a worker says after a job, where its context may retire it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It takes another job.
@@ -51,6 +44,7 @@ pub struct Worker {
     line: Box<dyn Line>,
     // Held for its closing: see `sys::lifeline`.
     _lifeline: Descriptor,
+    frame_limit: usize,
     gives_verdicts: bool,
     awaits_verdict: bool,
     hung_up: bool,
@@ -59,112 +53,25 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a worker and waits until it is ready for jobs.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Spawn`]; [`Error::BrokenWorker`] when it died, and [`Error::Panicked`] when its `init` function
-    /// panicked.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future ends what was started.
-    pub async fn start(launcher: &dyn Launcher, settings: &Settings, host: &Host) -> Result<Self, Error> {
-        if !entry::is_initialised() {
-            return Err(Error::Spawn(io::Error::other(
-                "this program has not called `offproc::init()`; without the feature `auto-init`, that must be the \
-                 first line of `main`",
-            )));
-        }
-        if entry::depth() >= DEEPEST {
-            return Err(Error::Spawn(io::Error::other(format!(
-                "workers of workers go {DEEPEST} deep at most; is a function calling itself through `run_sync`?"
-            ))));
-        }
-        let hello = settings.hello().map_err(|reason| Error::Spawn(io::Error::other(reason)))?;
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let launched = launcher.launch(host).await.map_err(Error::Spawn)?.0;
-            match Self::greet(launched, hello.clone(), settings, host).await {
-                Err(Error::BrokenWorker(e)) if attempt < ATTEMPTS && is_accident(&e) => {}
-                other => return other,
-            }
-        }
-    }
-
-    /// Makes a worker of a process that waits for its hello.
-    pub(super) async fn greet(
-        launched: Launched,
-        hello: Vec<u8>,
-        settings: &Settings,
-        host: &Host,
-    ) -> Result<Self, Error> {
-        let deadline = async {
-            host.sleep(settings.start_timeout).await;
-            Err(Error::Spawn(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("the worker was not ready within {:?} and was killed", settings.start_timeout),
-            )))
-        };
-        let mut worker = Self::new(launched, hello, settings);
-        future::or(worker.shake_hands(host), deadline).await?;
-        Ok(worker)
-    }
-
-    fn new(launched: Launched, hello: Vec<u8>, settings: &Settings) -> Self {
-        let Launched { process, control, lifeline, descriptors } = launched;
+    pub(super) fn new(
+        process: Guard,
+        line: Box<dyn Line>,
+        lifeline: Descriptor,
+        frame_limit: usize,
+        gives_verdicts: bool,
+    ) -> Self {
+        process.0.set_phase(Phase::Idle);
         Self {
             process,
-            line: Box::new(StreamLine::new(control, hello, descriptors, settings.frame_limit.saturating_add(SLACK))),
+            line,
             _lifeline: lifeline,
-            gives_verdicts: settings.may_retire(),
+            frame_limit,
+            gives_verdicts,
             awaits_verdict: false,
             hung_up: false,
             is_spent: false,
             is_late: false,
         }
-    }
-
-    async fn shake_hands(&mut self, host: &Host) -> Result<(), Error> {
-        let mut is_ready = false;
-        while !is_ready || self.process.0.child().is_none() {
-            let said = poll_fn(|cx| self.poll_said(cx, host)).await;
-            match said {
-                Said::Frame(frame) => match frame.kind {
-                    Kind::Welcome => {
-                        let build = codec::decode::<Welcome>(frame.body()).map(|welcome| welcome.build);
-                        if build != Ok(crate::sys::image::Image::current().build()) {
-                            return Err(refused("the worker is of another build of the program"));
-                        }
-                        self.process.0.set_phase(Phase::Init);
-                    }
-                    Kind::Ready => is_ready = true,
-                    // From the fork server; it and the worker may be heard in any order.
-                    Kind::Forked => match (codec::decode::<Forked>(frame.body()), self.line.take_descriptor()) {
-                        (Ok(forked), Some(pidfd)) => self.process.0.arrived(Child::of_another(forked.pid, pidfd)),
-                        _ => return Err(refused("the fork server did not say which process it is")),
-                    },
-                    Kind::Failed => {
-                        return Err(codec::decode::<Failure>(frame.body())
-                            .map_or_else(|m| Error::Decode(DecodeError(m)), Error::from));
-                    }
-                    Kind::Refused => {
-                        let reason = codec::decode::<String>(frame.body());
-                        return Err(refused(&reason.unwrap_or_else(|m| m)));
-                    }
-                    kind => return Err(refused(&format!("it began with an unexpected {kind:?}"))),
-                },
-                Said::Garbage(e) => return Err(refused(&e.to_string())),
-                Said::Ended { .. } => {
-                    poll_fn(|cx| self.process.0.poll_end(cx)).await;
-                    return Err(Error::BrokenWorker(self.process.0.error()));
-                }
-            }
-        }
-        self.line.end_handshake();
-        self.process.0.set_phase(Phase::Idle);
-        Ok(())
     }
 
     /// The worker's process, to be waited for apart from the worker.
@@ -173,28 +80,46 @@ impl Worker {
         WorkerProcess(Arc::clone(&self.process.0))
     }
 
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.0.pid()
+    }
+
     /// Has `told` called, on the keeper's thread, once the process has ended, with an error where it ended uncleanly
     /// while it had no job.
     pub fn on_end(&self, told: impl FnOnce(Option<BrokenWorkerError>) + Send + 'static) {
         self.process.0.on_end(Box::new(told));
     }
 
-    /// Hands over a job. One at a time: poll for its outcome before the next.
-    pub fn post(&mut self, request: Request) {
+    /// Hands over a call of `function`. One at a time: poll for its outcome before the next.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`]: the argument cannot be serialised or is too large, or the function is not part of this
+    /// executable. Nothing was handed over.
+    pub fn post<A, R>(&mut self, function: fn(A) -> R, argument: &A) -> Result<(), Error>
+    where
+        A: Serialize + DeserializeOwned,
+        R: Serialize + DeserializeOwned,
+    {
+        let refused = |message| Error::Encode(EncodeError(message));
+        let mut writer = self
+            .line
+            .begin(self.frame_limit)
+            .map_err(|e| refused(format!("there is no memory for the argument: {e}")))?;
+        write_job(function, argument, &mut writer).map_err(refused)?;
+        let written = writer.written();
+        drop(writer);
         self.process.0.set_phase(Phase::Job);
-        self.line.post(request);
-    }
-
-    /// The job that was posted, to be posted elsewhere; after [`Outcome::NotTaken`].
-    #[must_use]
-    pub fn take_back(&mut self) -> Option<Request> {
-        self.line.take_back()
+        self.line.post(written);
+        Ok(())
     }
 
     /// What became of the job.
     pub fn poll_outcome(&mut self, cx: &mut Context<'_>, host: &Host) -> Poll<Outcome> {
         loop {
-            let outcome = match std::task::ready!(self.poll_said(cx, host)) {
+            let outcome = match ready!(self.poll_said(cx, host, false)) {
                 Said::Frame(frame) => match frame.kind {
                     Kind::Done | Kind::Failed => {
                         self.process.0.set_phase(Phase::Idle);
@@ -209,18 +134,21 @@ impl Worker {
                     }
                     // From before the job was posted.
                     Kind::Stays => continue,
-                    Kind::Leaves => {
-                        self.process.0.set_phase(Phase::Shutdown);
-                        Outcome::NotTaken
-                    }
+                    Kind::Leaves => self.not_taken(),
                     _ => self.broken_by_nonsense(),
                 },
-                Said::Ended { job_unread: true } => Outcome::NotTaken,
-                Said::Ended { job_unread: false } => Outcome::Broken(self.process.0.error()),
+                Said::NotTaken => self.not_taken(),
+                Said::Ended => Outcome::Broken(self.process.0.error()),
                 Said::Garbage(_) => self.broken_by_nonsense(),
             };
             return Poll::Ready(outcome);
         }
+    }
+
+    fn not_taken(&mut self) -> Outcome {
+        self.process.0.set_phase(Phase::Shutdown);
+        self.is_spent = true;
+        Outcome::NotTaken
     }
 
     /// A worker that does not keep to the protocol is killed; its death is then reported as any other.
@@ -229,28 +157,20 @@ impl Worker {
         Outcome::Broken(self.process.0.error())
     }
 
-    /// Whether the worker takes another job; ready at once where its context has no `retire` function.
+    /// Whether the worker takes another job; ready at once where it cannot retire.
     pub fn poll_verdict(&mut self, cx: &mut Context<'_>, host: &Host) -> Poll<Verdict> {
-        loop {
-            if !self.awaits_verdict {
-                return Poll::Ready(if self.process.0.has_ended() { Verdict::Leaves } else { Verdict::Stays });
-            }
-            match std::task::ready!(self.poll_said(cx, host)) {
-                Said::Frame(frame) if frame.kind == Kind::Stays => (self.awaits_verdict, self.is_late) = (false, false),
-                _ => return Poll::Ready(Verdict::Leaves),
+        if self.awaits_verdict {
+            match ready!(self.poll_said(cx, host, true)) {
+                Said::Frame(frame) if frame.kind == Kind::Stays => {
+                    (self.awaits_verdict, self.is_late) = (false, false);
+                }
+                _ => {
+                    self.is_spent = true;
+                    return Poll::Ready(Verdict::Leaves);
+                }
             }
         }
-    }
-
-    /// True when it will take no other job.
-    #[must_use]
-    pub fn is_spent(&self) -> bool {
-        self.is_spent || self.process.0.has_ended()
-    }
-
-    /// SIGKILL (or what the system has for it), sent by the time this returns; the keeper reaps.
-    pub fn kill(&self) {
-        self.process.0.kill();
+        Poll::Ready(if self.is_spent() { Verdict::Leaves } else { Verdict::Stays })
     }
 
     /// True when its verdict was waited for before, and did not come in time.
@@ -268,6 +188,17 @@ impl Worker {
     #[must_use]
     pub fn error(&self) -> BrokenWorkerError {
         self.process.0.error()
+    }
+
+    /// True when it will take no other job.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.is_spent || self.process.0.has_ended()
+    }
+
+    /// SIGKILL (or what the system has for it), sent by the time this returns; the keeper reaps.
+    pub fn kill(&self) {
+        self.process.0.kill();
     }
 
     /// Tells the worker to leave once it has nothing to do.
@@ -303,40 +234,49 @@ impl Worker {
 
     /// The next frame, or the end. Death is seen on the process: a grandchild may hold the connection open, and a
     /// living worker may have closed it.
-    fn poll_said(&mut self, cx: &mut Context<'_>, host: &Host) -> Poll<Said> {
+    fn poll_said(&mut self, cx: &mut Context<'_>, host: &Host, verdict: bool) -> Poll<Said> {
         if !self.hung_up {
-            match self.line.poll_frame(cx, host) {
+            match self.line.poll_frame(cx, host, verdict) {
                 Poll::Ready(Ok(frame)) => return Poll::Ready(Said::Frame(frame)),
-                Poll::Ready(Err(e)) => match self.take_hang_up(e) {
+                Poll::Ready(Err(e)) => match Said::of_error(e) {
                     Some(said) => return Poll::Ready(said),
                     None => self.hung_up = true,
                 },
                 Poll::Pending => {}
             }
         }
-        std::task::ready!(self.process.0.poll_end(cx));
+        ready!(self.process.0.poll_end(cx));
         if !self.hung_up {
             // It may have answered and then ended: what it has said before its end is all there now.
-            match self.line.try_frame() {
+            match self.line.last_frame(verdict) {
                 Ok(Some(frame)) => return Poll::Ready(Said::Frame(frame)),
                 Ok(None) => {}
                 Err(e) => {
-                    if let Some(said) = self.take_hang_up(e) {
+                    if let Some(said) = Said::of_error(e) {
                         return Poll::Ready(said);
                     }
                 }
             }
         }
-        Poll::Ready(Said::Ended { job_unread: false })
+        Poll::Ready(Said::Ended)
     }
+}
 
+/// What comes from a worker.
+pub(super) enum Said {
+    Frame(Frame),
+    Garbage(io::Error),
+    NotTaken,
+    Ended,
+}
+
+impl Said {
     /// What an error of the line means; `None`: the worker has hung up, so its end is to be waited for.
-    fn take_hang_up(&self, e: io::Error) -> Option<Said> {
+    pub(super) fn of_error(e: io::Error) -> Option<Self> {
         match e.kind() {
-            // The kernel says so when the other end was closed with bytes in it that nobody had read.
-            io::ErrorKind::ConnectionReset => Some(Said::Ended { job_unread: true }),
+            io::ErrorKind::ConnectionReset => Some(Self::NotTaken),
             io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => None,
-            _ => Some(Said::Garbage(e)),
+            _ => Some(Self::Garbage(e)),
         }
     }
 }
@@ -371,27 +311,4 @@ impl WorkerProcess {
             self.0.wait_until(Instant::now() + LAST);
         }
     }
-}
-
-/// Room for a frame's own words around a result that just fits.
-const SLACK: usize = 4096;
-
-enum Said {
-    Frame(Frame),
-    Garbage(io::Error),
-    Ended { job_unread: bool },
-}
-
-/// How often a worker is started that ends by accident before it could begin.
-const ATTEMPTS: u32 = 3;
-
-/// A Ctrl+C in the moment before the new process ignores it, or a fork server that died with the request in its hands:
-/// neither has to do with what the worker is for.
-fn is_accident(error: &BrokenWorkerError) -> bool {
-    let interrupted = error.exit_status().and_then(|status| status.signal()) == Some(libc::SIGINT);
-    error.phase() == Phase::Start && (interrupted || error.pid() == 0)
-}
-
-fn refused(reason: &str) -> Error {
-    Error::Spawn(io::Error::other(format!("the worker refused to serve: {reason}")))
 }

@@ -1,18 +1,28 @@
 //! Values as bytes: postcard, bounded while it writes and complete when it reads.
 
+use super::writer::Writer;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::type_name;
 
-/// Appends a value to `out`, which may become `limit` bytes long.
-pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, limit: usize) -> Result<(), String> {
-    match postcard::serialize_with_flavor(value, Bounded { out, limit }) {
+/// Appends a value.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Writer<'_>) -> Result<(), String> {
+    match postcard::serialize_with_flavor(value, &mut *out) {
         Ok(()) => Ok(()),
-        Err(postcard::Error::SerializeBufferFull) => Err(format!(
-            "a value of type `{}` takes more than the frame limit of {limit} bytes; raise it with `frame_limit`",
-            type_name::<T>()
-        )),
+        Err(postcard::Error::SerializeBufferFull) => Err(match out.take_error() {
+            Some(e) => format!("there is no memory for a value of type `{}`: {e}", type_name::<T>()),
+            None => format!(
+                "a value of type `{}` takes more bytes than the context's `frame_limit` allows",
+                type_name::<T>()
+            ),
+        }),
         Err(e) => Err(format!("a value of type `{}` could not be serialised: {e}", type_name::<T>())),
     }
+}
+
+/// Appends a value to a private buffer, without a limit.
+pub(crate) fn encode_to<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), String> {
+    let written = out.len();
+    encode(value, &mut Writer::new(out, written, usize::MAX).map_err(|e| e.to_string())?)
 }
 
 /// Reads a value that takes up all of `bytes`.
@@ -35,37 +45,5 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
                 e => e.to_string(),
             }
         )),
-    }
-}
-
-/// Writes to a buffer up to a limit.
-struct Bounded<'a> {
-    out: &'a mut Vec<u8>,
-    limit: usize,
-}
-
-impl postcard::ser_flavors::Flavor for Bounded<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        if data.len() > self.limit - self.out.len().min(self.limit) {
-            return Err(postcard::Error::SerializeBufferFull);
-        }
-        self.out.extend_from_slice(data);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
-        if self.out.len() >= self.limit {
-            return Err(postcard::Error::SerializeBufferFull);
-        }
-        self.out.push(data);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
     }
 }

@@ -31,7 +31,7 @@ pub(crate) const MESSAGE: usize = 256;
 /// A message as a frame.
 pub(crate) fn pack(kind: Kind, message: &impl serde::Serialize) -> Vec<u8> {
     let mut out = frame::begin();
-    codec::encode(message, &mut out, MESSAGE).expect("a few numbers");
+    codec::encode_to(message, &mut out).expect("a few numbers");
     frame::finish(kind, &mut out);
     out
 }

@@ -27,7 +27,7 @@ macro_rules! kinds {
         pub(crate) enum Kind { $($(#[$doc])* $name = $value,)* }
 
         impl Kind {
-            fn from_byte(byte: u8) -> Option<Self> {
+            pub(crate) fn from_byte(byte: u8) -> Option<Self> {
                 match byte { $($value => Some(Self::$name),)* _ => None }
             }
         }
@@ -65,18 +65,24 @@ kinds! {
 pub(crate) struct Frame {
     pub(crate) kind: Kind,
     buffer: Vec<u8>,
+    start: usize,
     end: usize,
 }
 
 impl Frame {
+    /// A frame whose body is all of the buffer.
+    pub(crate) fn of_body(kind: Kind, body: Vec<u8>) -> Self {
+        Self { kind, start: 0, end: body.len(), buffer: body }
+    }
+
     pub(crate) fn body(&self) -> &[u8] {
-        &self.buffer[HEADER..self.end]
+        &self.buffer[self.start..self.end]
     }
 }
 
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} of {} bytes", self.kind, self.end - HEADER)
+        write!(f, "{:?} of {} bytes", self.kind, self.end - self.start)
     }
 }
 
@@ -158,7 +164,7 @@ impl Decoder {
         rest.extend_from_slice(&self.buffer[end..self.filled]);
         self.filled = rest.len();
         let buffer = std::mem::replace(&mut self.buffer, rest);
-        Ok(Some(Frame { kind, buffer, end }))
+        Ok(Some(Frame { kind, buffer, start: HEADER, end }))
     }
 
     /// What the header says, when it has come: the kind and where the frame ends.

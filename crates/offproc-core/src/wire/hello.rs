@@ -42,6 +42,9 @@ pub(crate) struct Service {
     /// `fn()`, before the first job.
     pub(crate) init: Option<Place>,
     pub(crate) retirement: Retirement,
+    /// Over shared memory, whose descriptors come with the hello, looking for so long before it sleeps; or over the
+    /// connection itself.
+    pub(crate) shared_memory: Option<Duration>,
 }
 
 /// When a worker retires: whichever comes first.

@@ -1,8 +1,9 @@
 //! What is said in frames, beyond bytes.
 
 use super::codec;
-use super::frame::{self, Frame, HEADER, Kind};
+use super::frame::{Frame, Kind};
 use super::function::Place;
+use super::writer::{Full, Writer};
 use crate::error::{DecodeError, EncodeError, Error, PanicError};
 use crate::worker::trampoline;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -31,54 +32,25 @@ impl From<Failure> for Error {
     }
 }
 
-/// A job on its way to a worker: one whole frame.
-#[derive(Debug)]
-pub struct Request {
-    frame: Vec<u8>,
-}
-
 /// The two places at the start of a job's body.
 const PLACES: usize = 16;
 
-impl Request {
-    /// Packs a call of `function` with `argument`; its frame may have a body of `limit` bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Encode`]: the argument cannot be serialised or is too large, or the function is not part of this
-    /// executable.
-    pub fn new<A, R>(function: fn(A) -> R, argument: &A, limit: usize) -> Result<Self, Error>
-    where
-        A: Serialize + DeserializeOwned,
-        R: Serialize + DeserializeOwned,
-    {
-        let mut request = Self { frame: frame::begin() };
-        let trampoline: trampoline::Trampoline = trampoline::run::<A, R>;
-        let encoded = Place::of(trampoline as usize)
-            .and_then(|trampoline| Ok((trampoline, Place::of(function as usize)?)))
-            .and_then(|(trampoline, function)| {
-                request.frame.extend_from_slice(&trampoline.0.to_le_bytes());
-                request.frame.extend_from_slice(&function.0.to_le_bytes());
-                codec::encode(argument, &mut request.frame, limit.saturating_add(HEADER))
-            });
-        match encoded {
-            Ok(()) => {
-                frame::finish(Kind::Job, &mut request.frame);
-                Ok(request)
-            }
-            Err(message) => Err(Error::Encode(EncodeError(message))),
-        }
-    }
-
-    pub(crate) fn frame(&self) -> &[u8] {
-        &self.frame
-    }
-}
-
-impl Drop for Request {
-    fn drop(&mut self) {
-        super::buffer::give(std::mem::take(&mut self.frame));
-    }
+/// Writes the body of a job: a function and its argument.
+///
+/// # Errors
+///
+/// In words: the argument cannot be serialised or is too large, or the function is not part of this executable.
+pub(crate) fn write_job<A, R>(function: fn(A) -> R, argument: &A, out: &mut Writer<'_>) -> Result<(), String>
+where
+    A: Serialize + DeserializeOwned,
+    R: Serialize + DeserializeOwned,
+{
+    let trampoline: trampoline::Trampoline = trampoline::run::<A, R>;
+    let (trampoline, function) = (Place::of(trampoline as usize)?, Place::of(function as usize)?);
+    let full = |Full| "the context's `frame_limit` has no room for a job".to_owned();
+    out.extend(&trampoline.0.to_le_bytes()).map_err(full)?;
+    out.extend(&function.0.to_le_bytes()).map_err(full)?;
+    codec::encode(argument, out)
 }
 
 /// The worker's view of a job's body: trampoline, function, argument.

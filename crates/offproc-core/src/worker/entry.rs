@@ -1,6 +1,6 @@
 //! The way into a worker: who becomes one, and who is refused.
 
-use super::{port::Port, serve};
+use super::serve;
 use crate::sys::{descriptors, environment, signals};
 use crate::wire::hello::MARKER;
 use std::io;
@@ -37,7 +37,7 @@ pub(crate) fn enter(before: impl FnOnce()) {
     }
     let Some(_marker) = environment::take(MARKER) else { return };
     match claim() {
-        Ok(control) => serve::serve(Port::new(control, serve::HELLO_LIMIT), before),
+        Ok(control) => serve::serve(control, before),
         Err(reason) => {
             eprintln!(
                 "offproc: {MARKER} is set, but this process is no worker: {reason}. The variable is offproc's own; \
@@ -58,7 +58,7 @@ pub(crate) fn enter_forked(control: OwnedFd) -> ! {
     });
     drop(control);
     match arranged {
-        Ok(control) => serve::serve(Port::new(control, serve::HELLO_LIMIT), || {}),
+        Ok(control) => serve::serve(control, || {}),
         Err(e) => {
             eprintln!("offproc: the descriptors of a forked worker could not be arranged: {e}");
             crate::sys::fork::exit_at_once(REFUSED)

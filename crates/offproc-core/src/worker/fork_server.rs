@@ -59,7 +59,7 @@ pub(super) fn run(requests: OwnedFd) -> Result<Option<OwnedFd>, String> {
             }
             Err(e) => {
                 let mut refusal = frame::begin();
-                let _ = codec::encode(&format!("the fork server could not fork: {e}"), &mut refusal, usize::MAX);
+                let _ = codec::encode_to(&format!("the fork server could not fork: {e}"), &mut refusal);
                 frame::finish(Kind::Refused, &mut refusal);
                 tell(&control, &refusal);
                 tell(&requests, &pack(Kind::Ended, &Ended { id, status: None }));

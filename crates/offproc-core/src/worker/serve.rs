@@ -3,36 +3,40 @@
 use super::entry::{self, REFUSED};
 use super::port::{Next, Port};
 use super::retirement::Retiree;
-use super::{fork_server, panic, surroundings, trampoline};
-use crate::error::PanicError;
+use super::shared_port::SharedPort;
+use super::stream_port::StreamPort;
+use super::{fork_server, last_words, panic, surroundings, trampoline};
 use crate::sys::descriptors::duplicate_high;
 use crate::sys::image::Image;
 use crate::sys::{lifeline, signals};
-use crate::wire::frame::{self, Frame, Kind};
+use crate::wire::codec;
+use crate::wire::frame::{HEADER, Kind};
 use crate::wire::function::Place;
 use crate::wire::hello::{Hello, Role, Service};
-use crate::wire::message::{Failure, Welcome, open_job};
-use crate::wire::{buffer, codec};
+use crate::wire::message::{Failure, Welcome};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::Once;
 
 /// The largest first frame a worker takes; what it then may take, that frame says.
-pub(super) const HELLO_LIMIT: usize = 16 << 20;
-
-/// The connection is here, and not in a local, so that the panic hook reaches it before an abort. It is locked only
-/// while frames pass, never while a job runs.
-static PORT: Mutex<Option<Port>> = Mutex::new(None);
+const HELLO_LIMIT: usize = 16 << 20;
 
 /// Serves until the parent has no more need, then exits through `exit` (a fork of the program itself: at once).
-pub(super) fn serve(port: Port, before: impl FnOnce()) -> ! {
-    let mut code = introduce(port, before);
+pub(super) fn serve(control: OwnedFd, before: impl FnOnce()) -> ! {
+    let mut end = introduce(control, before);
     // A fork server goes through this once as itself, and once more in each worker it forks.
-    while let End::Forked(control) = code {
-        // The helper's own connection is closed with this.
-        code = introduce(Port::new(control, HELLO_LIMIT), || {});
-    }
-    let End::Exit(code) = code else { unreachable!("the loop above") };
+    let code = loop {
+        match end {
+            Ok(End::Leave) => break 0,
+            // Its connection is closed by now, and this process goes on with another.
+            Ok(End::Forked(control)) => end = introduce(control, || {}),
+            Ok(End::Failed(code)) => break code,
+            Err(e) => {
+                eprintln!("offproc: worker {} lost its parent: {e}", std::process::id());
+                break REFUSED;
+            }
+        }
+    };
     if entry::is_forked() {
         flush();
         crate::sys::fork::exit_at_once(code);
@@ -42,29 +46,63 @@ pub(super) fn serve(port: Port, before: impl FnOnce()) -> ! {
 
 /// How serving ends.
 enum End {
-    Exit(i32),
+    Leave,
+    Failed(i32),
     /// In a new process, which goes on with this connection.
     Forked(OwnedFd),
 }
 
-fn introduce(mut port: Port, before: impl FnOnce()) -> End {
-    match set_up(&mut port, before) {
-        Ok(Some((hello, descriptors))) => {
-            *lock() = Some(port);
-            static HOOK: Once = Once::new();
-            HOOK.call_once(|| panic::install(last_words));
-            live(&hello, descriptors)
+/// From the first word to the last.
+fn introduce(control: OwnedFd, before: impl FnOnce()) -> io::Result<End> {
+    let mut port = StreamPort::new(control, HELLO_LIMIT);
+    let (hello, descriptors) = match set_up(&mut port, before) {
+        Ok(Some(set_up)) => set_up,
+        Ok(None) => return Ok(End::Leave),
+        Err(reason) => return refuse(&mut port, &reason),
+    };
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| panic::install(last_words::speak));
+    port.send(Kind::Welcome, &Welcome { build: Image::current().build() })?;
+    let prepare = match &hello.role {
+        Role::Worker(service) => service.init,
+        Role::ForkServer { preload } => *preload,
+    };
+    if let Err(failure) = prepare.map_or(Ok(()), |prepare| run_once(prepare, &mut port)) {
+        flush();
+        port.send(Kind::Failed, &failure)?;
+        return Ok(End::Failed(1));
+    }
+    match hello.role {
+        Role::Worker(service) => {
+            let limit = usize::try_from(hello.frame_limit).unwrap_or(usize::MAX);
+            let mut port = match connect(port, &service, descriptors)? {
+                Ok(port) => port,
+                Err((mut port, reason)) => return refuse(&mut port, &reason),
+            };
+            work(&service, &mut *port, limit)
         }
-        Ok(None) => End::Exit(0),
-        Err(reason) => {
-            let _ = send(&port, Kind::Refused, |out| codec::encode(&reason, out, usize::MAX));
-            End::Exit(REFUSED)
+        Role::ForkServer { .. } => {
+            port.send(Kind::Ready, &())?;
+            let requests = descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidInput)?;
+            match fork_server::run(duplicate_high(requests)?) {
+                Ok(None) => Ok(End::Leave),
+                Ok(Some(control)) => {
+                    signals::reset();
+                    Ok(End::Forked(control))
+                }
+                Err(reason) => Err(io::Error::other(reason)),
+            }
         }
     }
 }
 
+fn refuse(port: &mut StreamPort, reason: &str) -> io::Result<End> {
+    port.send(Kind::Refused, &reason)?;
+    Ok(End::Failed(REFUSED))
+}
+
 /// Learns how to serve. `None` when the parent has changed its mind.
-fn set_up(port: &mut Port, before: impl FnOnce()) -> Result<Option<(Hello, Vec<OwnedFd>)>, String> {
+fn set_up(port: &mut StreamPort, before: impl FnOnce()) -> Result<Option<(Hello, Vec<OwnedFd>)>, String> {
     let (first, descriptors) = port.first().map_err(|e| e.to_string())?;
     let Some(first) = first else { return Ok(None) };
     let mut descriptors = descriptors.into_iter();
@@ -87,168 +125,104 @@ fn set_up(port: &mut Port, before: impl FnOnce()) -> Result<Option<(Hello, Vec<O
         Role::Worker(_) => c"offproc-worker",
         Role::ForkServer { .. } => c"offproc-forker",
     });
-    port.set_limit(usize::try_from(hello.frame_limit).unwrap_or(usize::MAX).saturating_add(frame::HEADER));
+    port.set_limit(usize::try_from(hello.frame_limit).unwrap_or(usize::MAX).saturating_add(HEADER));
     entry::set_depth(hello.depth);
     surroundings::apply(&hello.surroundings)?;
     before();
     Ok(Some((hello, descriptors.collect())))
 }
 
-/// From the welcome to the end.
-fn live(hello: &Hello, descriptors: Vec<OwnedFd>) -> End {
-    if !say(Kind::Welcome, |out| codec::encode(&Welcome { build: Image::current().build() }, out, usize::MAX)) {
-        return End::Exit(REFUSED);
-    }
-    let prepare = match &hello.role {
-        Role::Worker(service) => service.init,
-        Role::ForkServer { preload } => *preload,
+/// Says that it is ready, and goes over to the transport that the parent wants.
+#[allow(clippy::type_complexity, reason = "a port, or the one that is left and why")]
+fn connect(
+    mut port: StreamPort,
+    service: &Service,
+    descriptors: Vec<OwnedFd>,
+) -> io::Result<Result<Box<dyn Port>, (StreamPort, String)>> {
+    let Some(spin) = service.shared_memory else {
+        port.send(Kind::Ready, &())?;
+        return Ok(Ok(Box::new(port)));
     };
-    if let Err(failure) = prepare.map_or(Ok(()), run_once) {
-        flush();
-        say(Kind::Failed, |out| codec::encode(&failure, out, usize::MAX));
-        return End::Exit(1);
-    }
-    if !say(Kind::Ready, |_| Ok(())) {
-        return End::Exit(REFUSED);
-    }
-    match &hello.role {
-        Role::Worker(service) => {
-            let limit = usize::try_from(hello.frame_limit).unwrap_or(usize::MAX).saturating_add(frame::HEADER);
-            End::Exit(work(service, limit))
+    let opened = || -> io::Result<SharedPort> {
+        let mut descriptors = descriptors.into_iter();
+        let (Some(memory), Some(bell)) = (descriptors.next(), descriptors.next()) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        SharedPort::new(duplicate_high(memory)?, duplicate_high(bell)?, port.duplicate()?, spin)
+    };
+    match opened() {
+        Ok(shared) => {
+            port.send(Kind::Ready, &())?;
+            Ok(Ok(Box::new(shared)))
         }
-        Role::ForkServer { .. } => {
-            let Some(requests) = descriptors.into_iter().next() else { return End::Exit(REFUSED) };
-            match duplicate_high(requests).map_err(|e| e.to_string()).and_then(fork_server::run) {
-                Ok(None) => End::Exit(0),
-                Ok(Some(control)) => {
-                    signals::reset();
-                    End::Forked(control)
-                }
-                Err(reason) => {
-                    eprintln!("offproc: the fork server {} ends: {reason}", std::process::id());
-                    End::Exit(REFUSED)
-                }
-            }
-        }
+        Err(e) => Ok(Err((port, format!("the shared memory could not be mapped: {e}")))),
     }
 }
 
-/// Runs jobs; returns the exit code.
-fn work(service: &Service, limit: usize) -> i32 {
+/// Runs jobs.
+fn work(service: &Service, port: &mut (dyn Port + 'static), limit: usize) -> io::Result<End> {
     let mut retiree = Retiree::new(&service.retirement);
     loop {
-        // The lock is not held while a job runs.
-        let next = match lock().as_mut() {
-            Some(port) => port.next(service.idle_timeout),
-            None => return REFUSED,
-        };
-        match next {
-            Ok(Next::Frame(frame)) if frame.kind == Kind::Job => {
-                if !answer(&frame, limit) {
-                    return REFUSED;
+        match port.next(service.idle_timeout)? {
+            Next::Job(body) => answer(body, port, limit)?,
+            Next::Closed | Next::Idle => return Ok(End::Leave),
+        }
+        if service.retirement.is_possible() {
+            let leaves = match retiree.is_due() {
+                Ok(leaves) => leaves,
+                Err(reason) => {
+                    eprintln!("offproc: worker {} ends: {reason}", std::process::id());
+                    return Ok(End::Failed(1));
                 }
-                drop(frame);
-                if service.retirement.is_possible() {
-                    let leave = retiree.is_due().unwrap_or_else(|reason| {
-                        eprintln!("offproc: worker {} ends: {reason}", std::process::id());
-                        std::process::exit(1)
-                    });
-                    flush();
-                    if !say(if leave { Kind::Leaves } else { Kind::Stays }, |_| Ok(())) {
-                        return REFUSED;
-                    }
-                    if leave {
-                        return 0;
-                    }
-                }
-            }
-            Ok(Next::Idle) => {
-                say(Kind::Leaves, |_| Ok(()));
-                return 0;
-            }
-            Ok(Next::Closed) => return 0,
-            Ok(Next::Frame(frame)) => {
-                eprintln!("offproc: worker {} got an unexpected {frame:?}", std::process::id());
-                return REFUSED;
-            }
-            Err(e) => {
-                eprintln!("offproc: worker {} lost its parent: {e}", std::process::id());
-                return REFUSED;
+            };
+            flush();
+            port.tell(!leaves)?;
+            if leaves {
+                return Ok(End::Leave);
             }
         }
     }
 }
 
-fn run_once(place: Place) -> Result<(), Failure> {
+fn run_once(place: Place, port: &mut StreamPort) -> Result<(), Failure> {
     let function = trampoline::init(place).map_err(Failure::Decode)?;
-    panic::catch(function).map_err(|error| Failure::Panicked { error, dying: true })
+    last_words::guard(port, |_| panic::catch(function)).map_err(|error| Failure::Panicked { error, dying: true })
 }
 
-/// Runs a job and sends its answer; false when the parent cannot be reached.
-fn answer(job: &Frame, limit: usize) -> bool {
-    let mut out = frame::begin();
-    let outcome = match open_job(job.body()) {
-        Some((trampoline, function, argument)) => {
-            panic::catch(|| trampoline::call(trampoline, function, argument, &mut out, limit))
-                .unwrap_or_else(|error| Err(Failure::Panicked { error, dying: false }))
-        }
-        None => Err(Failure::Decode("the job is incomplete".to_owned())),
-    };
+/// Runs a job and sends its answer.
+fn answer(body: *const [u8], port: &mut (dyn Port + 'static), limit: usize) -> io::Result<()> {
+    let outcome = last_words::guard(port, |port| panic::catch(|| trampoline::call(body, port, limit)));
     flush();
-    let kind = match outcome {
-        Ok(()) => Kind::Done,
+    match outcome.unwrap_or_else(|error| Err(Failure::Panicked { error, dying: false })) {
+        Ok(written) => port.answer(Kind::Done, written),
         Err(failure) => {
-            out.truncate(frame::HEADER);
-            encode_failure(failure, &mut out, limit);
-            Kind::Failed
+            let written = encode_failure(failure, port, limit)?;
+            port.answer(Kind::Failed, written)
         }
-    };
-    let sent = lock().as_ref().is_some_and(|port| port.send(kind, &mut out).is_ok());
-    buffer::give(out);
-    sent
+    }
 }
 
 /// A failure always gets through: what is too long for a frame is cut.
-fn encode_failure(mut failure: Failure, out: &mut Vec<u8>, limit: usize) {
-    if codec::encode(&failure, out, limit).is_err() {
-        out.truncate(frame::HEADER);
+fn encode_failure(mut failure: Failure, port: &mut dyn Port, limit: usize) -> io::Result<usize> {
+    let mut writer = port.begin(limit)?;
+    if codec::encode(&failure, &mut writer).is_err() {
+        writer.truncate(0);
+        drop(writer);
+        let cut = |text: &mut String| *text = text.chars().take(limit / 8).collect();
         match &mut failure {
             Failure::Panicked { error, .. } => {
                 error.backtrace = None;
-                error.message = error.message.chars().take(limit / 8).collect();
+                cut(&mut error.message);
             }
-            Failure::Encode(text) | Failure::Decode(text) => *text = text.chars().take(limit / 8).collect(),
+            Failure::Encode(text) | Failure::Decode(text) => cut(text),
         }
-        let _ = codec::encode(&failure, out, usize::MAX);
+        writer = port.begin(usize::MAX)?;
+        codec::encode(&failure, &mut writer).map_err(io::Error::other)?;
     }
+    Ok(writer.written())
 }
 
 /// What a job printed is out before its caller goes on, even if the worker is killed next.
-fn flush() {
+pub(super) fn flush() {
     let _ = io::stdout().flush();
-}
-
-/// Under `panic = "abort"`: the panic is reported as if it had been caught, then the process dies.
-fn last_words(report: &PanicError) {
-    flush();
-    let failure = Failure::Panicked { error: report.clone(), dying: true };
-    if let Some(port) = lock().as_ref() {
-        let _ = send(port, Kind::Failed, |out| codec::encode(&failure, out, usize::MAX));
-    }
-}
-
-fn say(kind: Kind, body: impl Fn(&mut Vec<u8>) -> Result<(), String>) -> bool {
-    lock().as_ref().is_some_and(|port| send(port, kind, body).is_ok())
-}
-
-fn send(port: &Port, kind: Kind, body: impl Fn(&mut Vec<u8>) -> Result<(), String>) -> io::Result<()> {
-    let mut out = frame::begin();
-    body(&mut out).map_err(io::Error::other)?;
-    let sent = port.send(kind, &mut out);
-    buffer::give(out);
-    sent
-}
-
-fn lock() -> MutexGuard<'static, Option<Port>> {
-    PORT.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,43 +2,52 @@
 //! executable on both sides.
 #![allow(unsafe_code)]
 
+use super::port::Port;
 use crate::wire::codec;
 use crate::wire::function::Place;
-use crate::wire::message::Failure;
+use crate::wire::message::{Failure, open_job};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Calls the function at an address with the argument in `bytes` and appends the result to `out`.
-pub(crate) type Trampoline = fn(function: usize, bytes: &[u8], out: &mut Vec<u8>, limit: usize) -> Result<(), Failure>;
+/// Calls the function at an address with the argument in `input`, and writes the result to the port, in so many bytes.
+pub(crate) type Trampoline =
+    fn(function: usize, input: *const [u8], port: &mut dyn Port, limit: usize) -> Result<usize, Failure>;
 
 /// The trampoline of `fn(A) -> R`.
 ///
 /// It is only ever reached through [`call`], with the function it was packed together with.
-pub(crate) fn run<A, R>(function: usize, bytes: &[u8], out: &mut Vec<u8>, limit: usize) -> Result<(), Failure>
+pub(crate) fn run<A, R>(
+    function: usize,
+    input: *const [u8],
+    port: &mut dyn Port,
+    limit: usize,
+) -> Result<usize, Failure>
 where
     A: Serialize + DeserializeOwned,
     R: Serialize + DeserializeOwned,
 {
-    let argument: A = codec::decode(bytes).map_err(Failure::Decode)?;
-    // SAFETY: `Request::new` packs the places of `run::<A, R>` and of a function of type `fn(A) -> R` together; the
+    // SAFETY: `call` got it from the port, and it is valid until an answer is begun, below. The parent does not write
+    // to it while the turn is ours. `A` borrows nothing from it.
+    let argument: A = codec::decode(unsafe { &*input }).map_err(Failure::Decode)?;
+    // SAFETY: `Worker::pack` puts the places of `run::<A, R>` and of a function of type `fn(A) -> R` together; the
     // worker runs the same build of the same executable (checked in the handshake), so the address is that function.
     let function = unsafe { std::mem::transmute::<*const (), fn(A) -> R>(function as *const ()) };
-    codec::encode(&function(argument), out, limit).map_err(Failure::Encode)
+    let result = function(argument);
+    let mut writer = port.begin(limit).map_err(|e| Failure::Encode(format!("there is no memory for it: {e}")))?;
+    codec::encode(&result, &mut writer).map_err(Failure::Encode)?;
+    Ok(writer.written())
 }
 
-/// Runs a job.
-pub(crate) fn call(
-    trampoline: Place,
-    function: Place,
-    bytes: &[u8],
-    out: &mut Vec<u8>,
-    limit: usize,
-) -> Result<(), Failure> {
+/// Runs the job in `body`, which the port has just handed out.
+pub(crate) fn call(body: *const [u8], port: &mut dyn Port, limit: usize) -> Result<usize, Failure> {
+    // SAFETY: the port has just handed it out, and nothing was begun since.
+    let job = open_job(unsafe { &*body });
+    let (trampoline, function, input) = job.ok_or_else(|| Failure::Decode("the job is incomplete".to_owned()))?;
     let (trampoline, function) =
         trampoline.address().and_then(|trampoline| Ok((trampoline, function.address()?))).map_err(Failure::Decode)?;
-    // SAFETY: the place was made from a `Trampoline` by `Request::new` in the parent, which the kernel vouches for,
+    // SAFETY: the place was made from a `Trampoline` by `Worker::pack` in the parent, which the kernel vouches for,
     // and which runs the same build; it was checked to lie in the executable's code.
     let trampoline = unsafe { std::mem::transmute::<*const (), Trampoline>(trampoline as *const ()) };
-    trampoline(function, bytes, out, limit)
+    trampoline(function, std::ptr::from_ref(input), port, limit)
 }
 
 /// Finds the context's `init` function.

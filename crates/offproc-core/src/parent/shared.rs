@@ -1,0 +1,166 @@
+//! The transport over shared memory: no system call while both sides are awake.
+
+use super::line::{Line, Watched};
+use super::runtime::Host;
+use crate::sys::descriptors::Descriptor;
+use crate::sys::shared_memory::{SharedFutex, SharedMemory};
+use crate::wire::buffer;
+use crate::wire::frame::{Frame, Kind};
+use crate::wire::turn;
+use crate::wire::writer::Writer;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// A line over shared memory.
+#[derive(Debug)]
+pub(crate) struct SharedLine {
+    bell: Watched,
+    memory: SharedMemory,
+    // Nothing more is said on it; the worker would see it closed.
+    _socket: Descriptor,
+    turn: u32,
+    // The worker has left, and has not seen the turn.
+    left: bool,
+    limit: usize,
+    look: Look,
+}
+
+impl SharedLine {
+    /// `looks`: whether to look for an answer before parking.
+    pub(crate) fn new(memory: SharedMemory, bell: Descriptor, socket: Descriptor, limit: usize, looks: bool) -> Self {
+        Self {
+            bell: Watched::new(bell),
+            memory,
+            _socket: socket,
+            turn: 0,
+            left: false,
+            limit,
+            look: Look { is_on: looks, is_due: false, misses: 0, skip: 0 },
+        }
+    }
+
+    fn frame(&mut self, verdict: bool) -> io::Result<Option<Frame>> {
+        if verdict {
+            let stays = self.memory.turns().stays(self.turn);
+            let kind = stays.map(|stays| if stays { Kind::Stays } else { Kind::Leaves });
+            return Ok(kind.map(|kind| Frame::of_body(kind, Vec::new())));
+        }
+        let turns = self.memory.turns();
+        if !turns.is_answered(self.turn) {
+            return Ok(None);
+        }
+        // Read once, and checked: the worker may write to it at any time.
+        let kind = u8::try_from(turns.up.kind.load(Ordering::Relaxed)).ok().and_then(Kind::from_byte);
+        let length = usize::try_from(turns.up.length.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        let Some(kind @ (Kind::Done | Kind::Failed)) = kind else {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer of unknown kind"));
+        };
+        if length > self.limit {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer above the frame limit"));
+        }
+        let mut body = buffer::take();
+        self.memory.copy_out(length, &mut body)?;
+        self.memory.give_back_excess();
+        Ok(Some(Frame::of_body(kind, body)))
+    }
+
+    /// [`frame`](Self::frame), after having asked for the bell.
+    fn frame_parked(&mut self, verdict: bool) -> io::Result<Option<Frame>> {
+        let turns = self.memory.turns();
+        let there = if verdict { turns.stays_parked(self.turn).is_some() } else { turns.is_answered_parked(self.turn) };
+        if there { self.frame(verdict) } else { Ok(None) }
+    }
+}
+
+impl Line for SharedLine {
+    fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>> {
+        Writer::new(&mut self.memory, 0, limit)
+    }
+
+    fn post(&mut self, written: usize) {
+        let turns = self.memory.turns();
+        turns.down.length.store(written as u64, Ordering::Relaxed);
+        let next = turn::next(self.turn);
+        self.left = !turns.post(self.turn, next, &SharedFutex::ENDLESS);
+        self.turn = next;
+        self.look.is_due = true;
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>, host: &Host, verdict: bool) -> Poll<io::Result<Frame>> {
+        if self.left {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        let turns = self.memory.turns();
+        if !verdict {
+            self.look.until(|| turns.is_answered(self.turn));
+        }
+        if let Some(frame) = self.frame(verdict)? {
+            return Poll::Ready(Ok(frame));
+        }
+        loop {
+            self.memory.turns().park();
+            if let Some(frame) = self.frame_parked(verdict)? {
+                return Poll::Ready(Ok(frame));
+            }
+            std::task::ready!(self.bell.poll_readable(cx, host))?;
+            if !self.bell.is_edge_triggered() {
+                // It would ring for ever.
+                let _ = rustix::io::read(self.bell.descriptor(), &mut [0; 8]);
+            }
+        }
+    }
+
+    fn last_frame(&mut self, verdict: bool) -> io::Result<Option<Frame>> {
+        let frame = if self.left { None } else { self.frame(verdict)? };
+        if frame.is_none() && !verdict && !self.memory.turns().is_taken(self.turn) {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(frame)
+    }
+
+    fn hang_up(&mut self) {
+        self.memory.turns().hang_up(self.turn, &SharedFutex::ENDLESS);
+    }
+}
+
+/// A look for the answer before the caller parks: worth it only where recent jobs were that short, and it finds out
+/// by itself. Each look in vain doubles the number of calls that go without one.
+#[derive(Debug)]
+struct Look {
+    is_on: bool,
+    is_due: bool,
+    misses: u32,
+    skip: u32,
+}
+
+impl Look {
+    const MOST: Duration = Duration::from_micros(2);
+    const MOST_SKIPPED: u32 = 6;
+
+    fn until(&mut self, is_there: impl Fn() -> bool) {
+        if !self.is_on || !std::mem::take(&mut self.is_due) || is_there() {
+            return;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return;
+        }
+        let start = Instant::now();
+        loop {
+            for _ in 0..16 {
+                std::hint::spin_loop();
+                if is_there() {
+                    self.misses = 0;
+                    return;
+                }
+            }
+            if start.elapsed() >= Self::MOST {
+                self.misses = (self.misses + 1).min(Self::MOST_SKIPPED);
+                self.skip = 1 << self.misses;
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! From a launched process to a worker that is ready: the handshake, against a deadline.
+
+use super::launcher::{Guard, Launched, Launcher};
+use super::line::Line;
+use super::runtime::Host;
+use super::settings::{Settings, Transport};
+use super::stream::StreamLine;
+use super::worker::{Said, Worker};
+use crate::error::{BrokenWorkerError, DecodeError, Error, Phase};
+use crate::sys::image::Image;
+use crate::sys::process::Child;
+use crate::wire::codec;
+use crate::wire::fork::Forked;
+use crate::wire::frame::{Frame, Kind};
+use crate::wire::hello::DEEPEST;
+use crate::wire::message::{Failure, Welcome};
+use crate::worker::entry;
+use futures_lite::future;
+use std::future::poll_fn;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::task::{Context, Poll, ready};
+
+impl Worker {
+    /// Starts a worker and waits until it is ready for jobs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Spawn`]; [`Error::BrokenWorker`] when it died, and [`Error::Panicked`] when its `init` function
+    /// panicked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends what was started.
+    pub async fn start(launcher: &dyn Launcher, settings: &Settings, host: &Host) -> Result<Self, Error> {
+        may_start()?;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let mut shared = match settings.transport() {
+                Transport::SharedMemory => Memory::create().map_err(Error::Spawn)?,
+                Transport::Stream => None,
+            };
+            let hello = settings.hello(shared.is_some()).map_err(|reason| Error::Spawn(io::Error::other(reason)))?;
+            let mut launched = launcher.launch(host).await.map_err(Error::Spawn)?.0;
+            if let Some(shared) = &mut shared {
+                launched.descriptors.append(&mut shared.theirs);
+            }
+            match greet(launched, hello, settings, host).await {
+                Ok(greeted) => return Ok(greeted.into_worker(settings, shared)),
+                Err(Error::BrokenWorker(e)) if attempt < ATTEMPTS && is_accident(&e) => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
+/// Whether this process can have workers.
+fn may_start() -> Result<(), Error> {
+    let no = |reason: String| Err(Error::Spawn(io::Error::other(reason)));
+    if !entry::is_initialised() {
+        return no("this program has not called `offproc::init()`; without the feature `auto-init`, that must be the \
+                   first line of `main`"
+            .to_owned());
+    }
+    if entry::depth() >= DEEPEST {
+        return no(format!(
+            "workers of workers go {DEEPEST} deep at most; is a function calling itself through `run_sync`?"
+        ));
+    }
+    Ok(())
+}
+
+/// How often a worker is started that ends by accident before it could begin.
+const ATTEMPTS: u32 = 3;
+
+/// A Ctrl+C in the moment before the new process ignores it, or a fork server that died with the request in its hands:
+/// neither has to do with what the worker is for.
+fn is_accident(error: &BrokenWorkerError) -> bool {
+    let interrupted = error.exit_status().and_then(|status| status.signal()) == Some(libc::SIGINT);
+    error.phase() == Phase::Start && (interrupted || error.pid() == 0)
+}
+
+/// The parent's side of the memory it will share with a worker.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+struct Memory {
+    memory: crate::sys::shared_memory::SharedMemory,
+    bell: crate::sys::descriptors::Descriptor,
+    theirs: Vec<std::os::fd::OwnedFd>,
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Memory {
+    /// `None` where the system has no such memory to offer (an old kernel, or one that forbids it).
+    fn create() -> io::Result<Option<Self>> {
+        use crate::sys::shared_memory::{SharedMemory, bell};
+        match SharedMemory::create() {
+            Ok((memory, theirs)) => {
+                let (bell, their_bell) = bell()?;
+                Ok(Some(Self { memory, bell: bell.into(), theirs: vec![theirs, their_bell] }))
+            }
+            Err(e) if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => Err(e),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn line(self, stream: StreamLine, settings: &Settings) -> Box<dyn Line> {
+        let Self { memory, bell, .. } = self;
+        let looks = !settings.spin.is_zero();
+        Box::new(super::shared::SharedLine::new(memory, bell, stream.into_socket(), limit(settings), looks))
+    }
+}
+
+/// What a worker may say, in bytes: room for a frame's own words around a result that just fits.
+fn limit(settings: &Settings) -> usize {
+    const SLACK: usize = 4096;
+    settings.frame_limit.saturating_add(SLACK)
+}
+
+/// A process that has said that it is ready.
+pub(super) struct Greeted {
+    launched: Half,
+    line: StreamLine,
+}
+
+struct Half {
+    process: Guard,
+    lifeline: crate::sys::descriptors::Descriptor,
+}
+
+impl Greeted {
+    fn into_worker(self, settings: &Settings, shared: Option<Memory>) -> Worker {
+        let Self { launched: Half { process, lifeline }, line } = self;
+        let line: Box<dyn Line> = match shared {
+            Some(shared) => shared.line(line, settings),
+            None => Box::new(line),
+        };
+        Worker::new(process, line, lifeline, settings.frame_limit, settings.may_retire())
+    }
+
+    /// A helper that takes no jobs.
+    pub(super) fn into_helper(self, settings: &Settings) -> Worker {
+        self.into_worker(settings, None)
+    }
+}
+
+/// Sends a launched process its hello and waits until it is ready.
+pub(super) async fn greet(
+    launched: Launched,
+    hello: Vec<u8>,
+    settings: &Settings,
+    host: &Host,
+) -> Result<Greeted, Error> {
+    let Launched { process, control, lifeline, descriptors } = launched;
+    let mut greeted = Greeted {
+        launched: Half { process, lifeline },
+        line: StreamLine::new(control, hello, descriptors, limit(settings)),
+    };
+    let deadline = async {
+        host.sleep(settings.start_timeout).await;
+        Err(Error::Spawn(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("the worker was not ready within {:?} and was killed", settings.start_timeout),
+        )))
+    };
+    future::or(greeted.shake_hands(host), deadline).await?;
+    Ok(greeted)
+}
+
+impl Greeted {
+    async fn shake_hands(&mut self, host: &Host) -> Result<(), Error> {
+        let mut is_ready = false;
+        while !is_ready || self.launched.process.0.child().is_none() {
+            match poll_fn(|cx| self.poll_said(cx, host)).await {
+                Said::Frame(frame) => is_ready |= self.hear(&frame)?,
+                Said::Garbage(e) => return Err(refused(&e.to_string())),
+                Said::Ended | Said::NotTaken => {
+                    poll_fn(|cx| self.launched.process.0.poll_end(cx)).await;
+                    return Err(Error::BrokenWorker(self.launched.process.0.error()));
+                }
+            }
+        }
+        self.line.end_handshake();
+        Ok(())
+    }
+
+    /// True when the worker is ready.
+    fn hear(&mut self, frame: &Frame) -> Result<bool, Error> {
+        match frame.kind {
+            Kind::Welcome => {
+                let build = codec::decode::<Welcome>(frame.body()).map(|welcome| welcome.build);
+                if build != Ok(Image::current().build()) {
+                    return Err(refused("it is of another build of the program"));
+                }
+                self.launched.process.0.set_phase(Phase::Init);
+            }
+            Kind::Ready => return Ok(true),
+            // From the fork server; it and the worker may be heard in any order.
+            Kind::Forked => match (codec::decode::<Forked>(frame.body()), self.line.take_descriptor()) {
+                (Ok(forked), Some(pidfd)) => {
+                    self.launched.process.0.arrived(Child::of_another(forked.pid, pidfd));
+                }
+                _ => return Err(refused("the fork server did not say which process it is")),
+            },
+            Kind::Failed => {
+                let failure = codec::decode::<Failure>(frame.body());
+                return Err(failure.map_or_else(|m| Error::Decode(DecodeError(m)), Error::from));
+            }
+            Kind::Refused => {
+                let reason = codec::decode::<String>(frame.body());
+                return Err(refused(&reason.unwrap_or_else(|m| m)));
+            }
+            kind => return Err(refused(&format!("it began with an unexpected {kind:?}"))),
+        }
+        Ok(false)
+    }
+
+    fn poll_said(&mut self, cx: &mut Context<'_>, host: &Host) -> Poll<Said> {
+        match self.line.poll_frame(cx, host, false) {
+            Poll::Ready(Ok(frame)) => return Poll::Ready(Said::Frame(frame)),
+            Poll::Ready(Err(e)) => return Poll::Ready(Said::of_error(e).unwrap_or(Said::Ended)),
+            Poll::Pending => {}
+        }
+        ready!(self.launched.process.0.poll_end(cx));
+        // What it has said before its end is all there now.
+        Poll::Ready(match self.line.last_frame(false) {
+            Ok(Some(frame)) => Said::Frame(frame),
+            _ => Said::Ended,
+        })
+    }
+}
+
+fn refused(reason: &str) -> Error {
+    Error::Spawn(io::Error::other(format!("the worker refused to serve: {reason}")))
+}

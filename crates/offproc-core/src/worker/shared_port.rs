@@ -1,0 +1,116 @@
+//! A port over shared memory: jobs are read and answers written where the parent sees them.
+
+use super::port::{Next, Port};
+use crate::sys::shared_memory::{SharedFutex, SharedMemory};
+use crate::wire::frame::Kind;
+use crate::wire::turn::Found;
+use crate::wire::writer::Writer;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+#[derive(Debug)]
+pub(crate) struct SharedPort {
+    memory: SharedMemory,
+    bell: OwnedFd,
+    // Never used any more, but its end at the parent would see it closed.
+    _socket: OwnedFd,
+    turn: u32,
+    spin: Spin,
+}
+
+impl SharedPort {
+    pub(crate) fn new(memory: OwnedFd, bell: OwnedFd, socket: OwnedFd, spin: Duration) -> io::Result<Self> {
+        Ok(Self {
+            memory: SharedMemory::open(memory)?,
+            bell,
+            _socket: socket,
+            turn: 0,
+            spin: Spin { most: spin, budget: spin },
+        })
+    }
+
+    fn ring(&self) -> io::Result<()> {
+        match rustix::io::write(&self.bell, &1_u64.to_ne_bytes()) {
+            // Full: it has rung four thousand million times four thousand million times.
+            Ok(_) | Err(rustix::io::Errno::AGAIN) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+impl Port for SharedPort {
+    fn next(&mut self, patience: Option<Duration>) -> io::Result<Next> {
+        self.memory.unmap_excess();
+        let turns = self.memory.turns();
+        let found = match self.spin.until(|| turns.look(self.turn)) {
+            Some(found) => found,
+            None => turns.sleep(self.turn, &SharedFutex::within(patience)),
+        };
+        match found {
+            Found::Job(turn) => {
+                self.turn = turn;
+                let length = turns.down.length.load(Ordering::Acquire);
+                let length = usize::try_from(length).map_err(|_| io::ErrorKind::InvalidData)?;
+                Ok(Next::Job(self.memory.data(length)?))
+            }
+            Found::Closed => Ok(Next::Closed),
+            Found::Idle => Ok(Next::Idle),
+        }
+    }
+
+    fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>> {
+        Writer::new(&mut self.memory, 0, limit)
+    }
+
+    fn answer(&mut self, kind: Kind, written: usize) -> io::Result<()> {
+        let turns = self.memory.turns();
+        turns.up.kind.store(kind as u32, Ordering::Relaxed);
+        turns.up.length.store(written as u64, Ordering::Relaxed);
+        if turns.reply(self.turn) { self.ring() } else { Ok(()) }
+    }
+
+    fn tell(&mut self, stays: bool) -> io::Result<()> {
+        let turns = self.memory.turns();
+        // A job that is there already goes elsewhere: the parent does not send one before it has the verdict.
+        let leaves = !stays && turns.leave(self.turn);
+        if turns.tell(self.turn, !leaves) { self.ring() } else { Ok(()) }
+    }
+}
+
+/// Looks for the next job for a while before it sleeps: politely, so that a process that waits for this CPU gets it,
+/// and only as long as that has paid.
+#[derive(Debug)]
+struct Spin {
+    most: Duration,
+    budget: Duration,
+}
+
+impl Spin {
+    const LEAST: Duration = Duration::from_micros(1);
+
+    fn until<T>(&mut self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        if self.most.is_zero() {
+            return None;
+        }
+        let start = Instant::now();
+        loop {
+            for _ in 0..64 {
+                std::hint::spin_loop();
+                if let Some(found) = look() {
+                    self.budget = (self.budget * 2).min(self.most);
+                    return Some(found);
+                }
+            }
+            if start.elapsed() >= self.budget {
+                self.budget = (self.budget / 2).max(Self::LEAST).min(self.most);
+                return None;
+            }
+            rustix::thread::sched_yield();
+        }
+    }
+}

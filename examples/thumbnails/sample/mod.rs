@@ -1,0 +1,32 @@
+//! The sample set: a folder with pictures, good and bad, for those who have none at hand.
+//!
+//! These are files like any others. The program does not know them from what it is given on its command line.
+
+mod bad;
+mod good;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use std::{env, fs, process};
+
+/// Writes the set, and returns where it is, and where its thumbnails are to go.
+pub(crate) async fn write() -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
+    let start = Instant::now();
+    let folder = env::temp_dir().join(format!("offproc-thumbnails-{}", process::id()));
+    let pictures = folder.join("pictures");
+    fs::create_dir(&folder).map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+    good::write(&pictures).await?;
+    bad::write(&pictures.join("trouble"))?;
+    fs::write(pictures.join("notes.txt"), "Not a picture, and not called one.\n")?;
+    link_in_a_circle(&pictures)?;
+    println!("Wrote a sample set in {:.1?}.", start.elapsed());
+    Ok((pictures, folder))
+}
+
+/// A folder inside of itself, as backups and build trees have them.
+fn link_in_a_circle(pictures: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(".", pictures.join("all of it again"))?;
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! A process of its own for each test.
+//!
+//! `cargo test` runs tests side by side in one process, where nobody could tell whose child or descriptor is left. So
+//! a test runs its own executable once more, for itself alone. In there, the leak check comes after the test. Out
+//! here, nothing that it started may outlive it, and a test that hangs is ended with all it has printed so far.
+
+use crate::process;
+use rustix::process::{Pid, Signal};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Names the one test that an inner process runs.
+const INNER: &str = "OFFPROC_TEST_INNER";
+
+/// Far more than any test takes on a busy machine; it turns a hang into a failure.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Runs the test of this name, with its crate in front, in a process of its own.
+pub fn run(name: &str, test: impl FnOnce()) {
+    let (_crate, name) = name.split_once("::").expect("a test in a module");
+    if std::env::var(INNER).is_ok_and(|inner| inner == name) {
+        crate::leak::check(test);
+    } else {
+        run_inner(name);
+    }
+}
+
+fn run_inner(name: &str) {
+    process::adopt_orphans();
+    let mut output = crate::scratch::unnamed_file();
+    let file = || -> Stdio { output.try_clone().expect("one more descriptor").into() };
+    let mut inner = Command::new(std::env::current_exe().expect("the test's executable"))
+        .args(["--exact", name, "--nocapture", "--include-ignored", "--test-threads=1"])
+        .env(INNER, name)
+        .stdin(Stdio::null())
+        .stdout(file())
+        .stderr(file())
+        .process_group(0)
+        .spawn()
+        .expect("the test's executable runs once more");
+    let group = Pid::from_child(&inner);
+    let in_time = process::wait_for_end(inner.id(), LONGEST);
+    if !in_time {
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+    }
+    let status = inner.wait().expect("it is a child");
+    let left = process::reap_group(group);
+    let output = contents(&mut output);
+    assert!(in_time, "{name} did not end within {LONGEST:?}; it printed:\n{output}");
+    assert!(status.success() && output.contains("1 passed"), "{name}: {status}; it printed:\n{output}");
+    assert!(left.is_empty(), "{name} left processes behind that had to be killed: {left:?}; it printed:\n{output}");
+}
+
+fn contents(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("the output can be read");
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,64 @@
+//! Jobs that many tests use.
+
+use crate::rendezvous::{arrive, pass};
+use crate::scratch::append;
+use rustix::process::{Signal, getpid, kill_process};
+
+/// The worker's process id.
+#[must_use]
+pub fn pid(_: ()) -> u32 {
+    std::process::id()
+}
+
+/// Arrives, waits at a gate and leaves a trace: ticket, gate, trace.
+pub fn work((ticket, gate, trace): (String, String, String)) {
+    arrive(&ticket);
+    if pass(&gate) {
+        append(&trace, "done\n");
+    }
+}
+
+/// Arrives and never ends.
+pub fn arrive_and_spin(ticket: String) {
+    arrive(&ticket);
+    spin();
+}
+
+/// Arrives and never ends, deaf to every signal that a process may block.
+pub fn arrive_and_spin_deaf(ticket: String) {
+    block_all_signals();
+    arrive_and_spin(ticket);
+}
+
+/// Never ends.
+pub fn spin() -> ! {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+/// Blocks all signals that can be.
+pub fn block_all_signals() {
+    // SAFETY: an all-zeroes set is valid memory for `sigfillset`, which fills it; `sigprocmask` reads it.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
+    }
+}
+
+/// Sends its own process a signal.
+///
+/// # Panics
+///
+/// There is no such signal.
+pub fn raise(signal: i32) {
+    let signal = Signal::from_named_raw(signal).expect("a signal");
+    kill_process(getpid(), signal).expect("it is our own process");
+}
+
+/// Ends the process on the spot, without any work at exit.
+pub fn end_at_once(code: i32) {
+    // SAFETY: `_exit` has no preconditions.
+    unsafe { libc::_exit(code) };
+}

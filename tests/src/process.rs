@@ -1,0 +1,122 @@
+//! Processes, as the kernel shows them.
+
+use crate::waiting::PATIENCE;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpgid};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+/// All children of this process, zombies included.
+#[must_use]
+pub fn children() -> Vec<u32> {
+    let own = std::process::id();
+    let listed = fs::read_dir("/proc").expect("/proc is mounted");
+    let numbers = listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers.filter(|&pid| stat(pid).is_some_and(|stat| stat.parent == own)).collect()
+}
+
+/// The children with what they are and do, for a message.
+#[must_use]
+pub fn describe_children() -> Vec<String> {
+    let describe =
+        |pid| format!("{pid} ({} {})", name(pid).unwrap_or_default(), stat(pid).map_or('?', |stat| stat.state));
+    children().into_iter().map(describe).collect()
+}
+
+/// The name that `ps` shows.
+#[must_use]
+pub fn name(pid: u32) -> Option<String> {
+    Some(fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim_end().to_owned())
+}
+
+/// True once a process has ended, reaped or not.
+#[must_use]
+pub fn has_ended(pid: u32) -> bool {
+    stat(pid).is_none_or(|stat| matches!(stat.state, 'Z' | 'X'))
+}
+
+/// True once nothing of a process is left, not even a zombie.
+#[must_use]
+pub fn is_reaped(pid: u32) -> bool {
+    stat(pid).is_none()
+}
+
+/// Kills a process.
+pub fn kill(pid: u32) {
+    send(pid, Signal::KILL);
+}
+
+/// Sends a signal to a process, which may have gone.
+pub fn send(pid: u32, signal: Signal) {
+    let _ = kill_process(number(pid), signal);
+}
+
+/// Blocks until a process has ended; false when that took too long.
+#[must_use]
+pub fn wait_for_end(pid: u32, patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
+    let Some(process) = open(pid) else { return true };
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).expect("minutes at most");
+        match poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&left)) {
+            Err(rustix::io::Errno::INTR) => {}
+            ready => return ready.is_ok_and(|count| count > 0),
+        }
+    }
+}
+
+/// Blocks until a process has ended, child or not.
+///
+/// # Panics
+///
+/// It did not, in all patience.
+pub fn must_end(pid: u32) {
+    assert!(wait_for_end(pid, PATIENCE), "process {pid} still lives after {PATIENCE:?}");
+}
+
+/// Makes this process the parent of descendants that lose theirs, so that it can see what becomes of them.
+pub fn adopt_orphans() {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("Linux has subreapers");
+}
+
+/// Waits until no process of a group is left, reaping those that are children of this one. What overstays is killed
+/// and told.
+pub fn reap_group(group: Pid) -> Vec<u32> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut killed = Vec::new();
+    loop {
+        match waitpgid(group, WaitOptions::NOHANG) {
+            Ok(Some((pid, _))) if Instant::now() > deadline => killed.push(pid.as_raw_nonzero().get().cast_unsigned()),
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                if Instant::now() > deadline {
+                    let _ = rustix::process::kill_process_group(group, Signal::KILL);
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(_) => return killed,
+        }
+    }
+}
+
+struct Stat {
+    state: char,
+    parent: u32,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before it may contain anything, brackets included.
+    let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
+    Some(Stat { state: fields.next()?.chars().next()?, parent: fields.next()?.parse().ok()? })
+}
+
+fn open(pid: u32) -> Option<OwnedFd> {
+    pidfd_open(number(pid), PidfdFlags::empty()).ok()
+}
+
+fn number(pid: u32) -> Pid {
+    Pid::from_raw(pid.cast_signed()).expect("not zero")
+}

@@ -1,0 +1,62 @@
+//! A time limit kills the worker of a job that passes it, and counts nothing but the job.
+
+use offproc::{Error, Limiter};
+use offproc_tests::process::must_end;
+use offproc_tests::rendezvous::Arrivals;
+use offproc_tests::scratch::Scratch;
+use offproc_tests::{Case, job, matrix};
+use std::thread::sleep;
+use std::time::Duration;
+
+matrix!(
+    kills_an_endless_job,
+    does_not_count_the_start_of_a_worker,
+    does_not_count_the_wait_for_a_token,
+    leaves_a_job_in_time_alone,
+);
+
+/// Long for a job that does nothing, even on a busy machine.
+const LIMIT: Duration = Duration::from_millis(600);
+const LONGER: Duration = Duration::from_millis(900);
+
+async fn kills_an_endless_job(case: Case) {
+    let scratch = Scratch::new();
+    let arrivals = Arrivals::new(&scratch, "arrivals");
+    let context = case.context();
+    let limiter = Limiter::new(1);
+    let call = context.run_sync(job::arrive_and_spin_deaf, arrivals.ticket());
+    let error = call.limiter(&limiter).time_limit(Duration::from_millis(50)).await.unwrap_err();
+    assert!(matches!(error, Error::TimedOut), "{error:?}");
+    if let Some(pid) = arrivals.try_next() {
+        must_end(pid);
+        assert_ne!(context.run_sync(job::pid, ()).limiter(&limiter).await.unwrap(), pid);
+    }
+    assert_eq!(context.run_sync(|()| 1, ()).limiter(&limiter).await.unwrap(), 1);
+    // Killed on our own demand: nothing to report.
+    context.close().await.unwrap();
+}
+
+async fn does_not_count_the_start_of_a_worker(case: Case) {
+    let context = case.builder().init(|| sleep(LONGER)).open().unwrap();
+    assert_eq!(context.run_sync(|n: u8| n, 1).time_limit(LIMIT).await.unwrap(), 1);
+    context.close().await.unwrap();
+}
+
+async fn does_not_count_the_wait_for_a_token(case: Case) {
+    let context = case.context();
+    let limiter = Limiter::new(1);
+    let slow = context.run_sync(|()| sleep(LONGER), ()).limiter(&limiter).into_future();
+    let call = context.run_sync(|n: u8| n, 1).limiter(&limiter).time_limit(LIMIT).into_future();
+    let (slow, quick) = futures::join!(slow, call);
+    slow.unwrap();
+    assert_eq!(quick.unwrap(), 1);
+    context.close().await.unwrap();
+}
+
+async fn leaves_a_job_in_time_alone(case: Case) {
+    let context = case.context();
+    let first = context.run_sync(job::pid, ()).time_limit(Duration::MAX).await.unwrap();
+    let second = context.run_sync(job::pid, ()).time_limit(Duration::from_secs(60)).await.unwrap();
+    assert_eq!(first, second);
+    context.close().await.unwrap();
+}
