@@ -44,23 +44,28 @@ impl fmt::Display for Bar {
 }
 
 impl Figure {
+    /// `None` where there is no bar.
+    pub(crate) fn is_reached(&self) -> Option<bool> {
+        self.bar.is_reached_by(self.value)
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         json!({
             "name": self.name, "value": self.value, "unit": self.unit, "bar": self.bar.to_string(),
-            "reached": self.bar.is_reached_by(self.value), "from": self.from,
+            "reached": self.is_reached(), "from": self.from,
         })
     }
 }
 
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = match self.bar.is_reached_by(self.value) {
+        let mark = match self.is_reached() {
             Some(true) => "ok",
             Some(false) => "MISSED",
             None => "",
         };
         let value = format!("{} {}", number(self.value), self.unit);
-        write!(f, "{:<64} {value:>16}  {:<12} {mark:<6}  {}", self.name, self.bar.to_string(), self.from)
+        write!(f, "  {:<78} {value:>12}  {:<11} {mark:<6}  {}", self.name, self.bar.to_string(), self.from)
     }
 }
 

@@ -41,15 +41,14 @@ fn main() -> ExitCode {
     output.record("machine", machine::describe(&options));
     let mut broken = false;
     for scenario in scenarios::ALL.iter().filter(|scenario| options.wants(scenario.name)) {
-        eprintln!("{}: {}", scenario.name, scenario.about);
         let others = procfs::busy_share(std::time::Duration::from_millis(100));
-        output.begin(scenario.name, others);
+        output.begin(scenario.name, scenario.about, others);
         if let Err(error) = (scenario.run)(&options, &mut output) {
             // A slow machine is no failure; a call that fails is one.
-            eprintln!("{} failed: {error}", scenario.name);
+            println!("  {} failed: {error}", scenario.name);
             broken = true;
         }
     }
-    output.print_table();
+    output.print_summary();
     if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

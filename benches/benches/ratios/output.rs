@@ -24,8 +24,9 @@ impl Output {
     }
 
     /// Notes which scenario the next results belong to, and how busy others kept the machine when it began.
-    pub(crate) fn begin(&mut self, scenario: &'static str, others: f64) {
+    pub(crate) fn begin(&mut self, scenario: &'static str, about: &str, others: f64) {
         self.scenario = scenario;
+        println!("\n{scenario}: {about}");
         if others > DISTURBING {
             self.disturbed.push((scenario, others));
         }
@@ -44,14 +45,17 @@ impl Output {
     /// Adds a row to the table.
     pub(crate) fn figure(&mut self, name: impl Into<String>, value: f64, unit: &'static str, bar: Bar, from: String) {
         let figure = Figure { name: name.into(), value, unit, bar, from };
-        eprintln!("  {figure}");
+        println!("{figure}");
         self.record("figure", figure.to_json());
         self.figures.push(figure);
     }
 
-    pub(crate) fn print_table(&self) {
-        println!("{:<64} {:>16}  {:<12} {:<6}  from", "figure", "measured", "bar", "");
-        for figure in &self.figures {
+    /// Tells which bars were not reached, and what may be the cause.
+    pub(crate) fn print_summary(&self) {
+        let missed: Vec<_> = self.figures.iter().filter(|figure| figure.is_reached() == Some(false)).collect();
+        let held = self.figures.iter().filter(|figure| figure.is_reached().is_some()).count();
+        println!("\n{} of {held} bars reached; missed:", held - missed.len());
+        for figure in missed {
             println!("{figure}");
         }
         if !self.disturbed.is_empty() {

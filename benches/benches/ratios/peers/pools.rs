@@ -4,6 +4,7 @@ use super::role::Role;
 use super::shared_memory::MemoryPeer;
 use super::socket::SocketPeer;
 use crate::interleave::Way;
+use offproc::{Transport, WorkerContext};
 use offproc_bench::noop;
 use std::io;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::Duration;
 /// The names by which scenarios, results and plots know them.
 pub(crate) mod name {
     pub(crate) const OFFPROC: &str = "offproc";
+    pub(crate) const STREAM: &str = "offproc, stream";
     pub(crate) const SPAWN_BLOCKING: &str = "spawn_blocking";
     pub(crate) const UNBLOCK: &str = "smol::unblock";
     pub(crate) const RAYON: &str = "rayon";
@@ -24,6 +26,15 @@ pub(crate) mod name {
 /// Ours, in the default context.
 pub(crate) fn offproc() -> Way {
     Way::new(name::OFFPROC, || async { offproc::run_sync(noop, ()).await.expect("a no-op succeeds") })
+}
+
+/// Ours over the transport that systems without shared memory have.
+pub(crate) fn stream() -> Way {
+    let context = WorkerContext::builder().transport(Transport::Stream).open().expect("the settings are fine");
+    Way::new(name::STREAM, move || {
+        let call = context.run_sync(noop, ());
+        async { call.await.expect("a no-op succeeds") }
+    })
 }
 
 pub(crate) fn spawn_blocking() -> Way {

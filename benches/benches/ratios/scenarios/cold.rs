@@ -26,7 +26,7 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     let mut measured = Vec::new();
     for resident in RESIDENT {
         if available_memory() < 2 * resident as u64 {
-            eprintln!("  not enough memory for a parent of {} MiB: not measured", resident / MIB);
+            println!("  not enough memory for a parent of {} MiB: not measured", resident / MIB);
             continue;
         }
         // Written to, so that it is there.

@@ -11,21 +11,24 @@ use offproc::{Error, WorkerContext, WorkerContextBuilder};
 use offproc_bench::noop;
 use std::time::{Duration, Instant};
 
-/// One CPU for the caller's, in turn, so that a disturbance meets all.
+/// With spinning and without in turn, so that a disturbance meets both.
 pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     let turns = options.pick(2, 5);
     let turn = Duration::from_secs(options.pick(1, 2));
-    let share = Tokio::Current.run(2, async move {
-        let default = Paced::start(WorkerContext::builder()).await?;
-        let mut share = 0.0;
+    let (spinning, sleeping) = Tokio::Current.run(2, async move {
+        let spinning = Paced::start(WorkerContext::builder()).await?;
+        let sleeping = Paced::start(WorkerContext::builder().spin(Duration::ZERO)).await?;
+        let mut shares = (0.0, 0.0);
         for _ in 0..turns {
-            share += default.share(turn).await?;
+            shares.0 += spinning.share(turn).await?;
+            shares.1 += sleeping.share(turn).await?;
         }
-        Ok::<_, std::io::Error>(share / f64::from(turns))
+        Ok::<_, std::io::Error>((shares.0 / f64::from(turns), shares.1 / f64::from(turns)))
     })??;
-    // SHARED-MEMORY: the same beside it with `.spin(Duration::ZERO)`; the bar is on the difference.
-    let name = "CPU of a worker at one no-op a millisecond";
-    output.figure(name, share * 100.0, "%", Bar::None, "of one CPU".to_owned());
+    let name = "CPU of a worker at one no-op a millisecond, above that without spinning";
+    let from = format!("{:.2} % and {:.2} % of one CPU", spinning * 100.0, sleeping * 100.0);
+    output.figure(name, (spinning - sleeping) * 100.0, "points", Bar::AtMost(2.0), from);
+    output.figure("the same, as a ratio", spinning / sleeping, "×", Bar::None, String::new());
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::output::Output;
 use crate::peers::pools::name;
 use crate::runtimes::Tokio;
 use crate::stats::median;
-use offproc::{Limiter, WorkerContext};
+use offproc::{Limiter, Transport, WorkerContext};
 use offproc_bench::noop;
 use serde_json::json;
 use std::future::Future;
@@ -33,32 +33,33 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
 fn measure(options: &Options, load: Load, runtime: Tokio, tasks: usize, output: &mut Output) -> Outcome {
     let turns: usize = options.pick(2, 7);
     let turn = Duration::from_millis(options.pick(60, 250));
-    let (ours, theirs) = runtime.run(WORKERS, async move {
-        // A context of its own: a worker may belong to the runtime that used it last.
-        let context = WorkerContext::builder().open().expect("the settings are fine");
-        let limiter = Limiter::new(WORKERS);
-        let offproc = {
-            let (context, limiter) = (context.clone(), limiter.clone());
+    let (ours, stream, theirs) = runtime.run(WORKERS, async move {
+        let offproc = |transport| {
+            // A context of its own: a worker may belong to the runtime that used it last.
+            let context = WorkerContext::builder().transport(transport).open().expect("the settings are fine");
+            let limiter = Limiter::new(WORKERS);
             move || {
                 let call = context.run_sync(noop, ()).limiter(&limiter);
                 async { call.await.expect("a no-op succeeds") }
             }
         };
+        let (shared, stream) = (offproc(Transport::SharedMemory), offproc(Transport::Stream));
         let spawn_blocking =
             || async { tokio::task::spawn_blocking(|| noop(())).await.expect("a no-op does not panic") };
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        calls_in(tasks, Duration::from_millis(50), offproc.clone()).await;
+        let mut measured = (Vec::new(), Vec::new(), Vec::new());
+        calls_in(tasks, Duration::from_millis(50), shared.clone()).await;
+        calls_in(tasks, Duration::from_millis(50), stream.clone()).await;
         for _ in 0..turns {
-            ours.push(calls_in(tasks, turn, offproc.clone()).await);
-            theirs.push(calls_in(tasks, turn, spawn_blocking).await);
+            measured.0.push(calls_in(tasks, turn, shared.clone()).await);
+            measured.1.push(calls_in(tasks, turn, stream.clone()).await);
+            measured.2.push(calls_in(tasks, turn, spawn_blocking).await);
         }
-        let _ = context.close().await;
-        (ours, theirs)
+        measured
     })?;
     let least_served = median(ours.iter().map(|turn| turn.least_served).collect());
-    let ours = median(ours.iter().map(|turn| turn.per_second).collect());
-    let theirs = median(theirs.iter().map(|turn| turn.per_second).collect());
-    for (way, per_second) in [(name::OFFPROC, ours), (name::SPAWN_BLOCKING, theirs)] {
+    let [ours, stream, theirs] =
+        [ours, stream, theirs].map(|turns| median(turns.iter().map(|turn| turn.per_second).collect()));
+    for (way, per_second) in [(name::OFFPROC, ours), (name::STREAM, stream), (name::SPAWN_BLOCKING, theirs)] {
         let (load, runtime) = (load.to_string(), runtime.to_string());
         let result = json!({ "load": load, "runtime": runtime, "way": way, "tasks": tasks, "per_second": per_second });
         output.record("throughput", result);

@@ -16,6 +16,7 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
         for runtime in Tokio::BOTH {
             let ways = vec![
                 pools::offproc(),
+                pools::stream(),
                 pools::spawn_blocking(),
                 pools::rayon(),
                 pools::procspawn()?,
