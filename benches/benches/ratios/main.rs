@@ -14,6 +14,7 @@ mod output;
 mod pause;
 mod peers;
 mod procfs;
+mod quiet;
 mod runtimes;
 mod scenarios;
 mod stats;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     output.record("machine", machine::describe(&options));
     let mut broken = false;
     for scenario in scenarios::ALL.iter().filter(|scenario| options.wants(scenario.name)) {
-        let others = procfs::busy_share(std::time::Duration::from_millis(100));
+        let others = quiet::wait(&options);
         output.begin(scenario.name, scenario.about, others);
         if let Err(error) = (scenario.run)(&options, &mut output) {
             // A slow machine is no failure; a call that fails is one.

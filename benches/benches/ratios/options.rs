@@ -2,12 +2,15 @@
 
 use crate::scenarios;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The command line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     /// Less of everything, for CI: the figures show that all of it works, not how fast it is.
     pub(crate) quick: bool,
+    /// Wait for others to leave the machine alone before each scenario, for so long at most.
+    pub(crate) patience: Duration,
     /// A file for the results, one JSON value a line.
     pub(crate) json: Option<PathBuf>,
     only: Vec<String>,
@@ -29,6 +32,10 @@ impl Options {
             match argument.as_str() {
                 "--quick" => options.quick = true,
                 "--full" => full = true,
+                "--patience" => {
+                    let seconds = arguments.next().and_then(|seconds| seconds.parse().ok());
+                    options.patience = Duration::from_secs(seconds.ok_or("--patience needs seconds")?);
+                }
                 "--json" => options.json = Some(arguments.next().ok_or("--json needs a file")?.into()),
                 "--help" => return Ok(Request::Print(help())),
                 // Cargo says so to each of its benches; without it, we are run as a test.
@@ -58,13 +65,14 @@ impl Options {
 }
 
 fn help() -> String {
-    let mut help = "ratios [--quick | --full] [--json FILE] [SCENARIO ...]\n\n\
-                    --quick  everything, briefly (the default)\n\
-                    --full   a few minutes, for figures that mean something\n\
-                    --json   also write the results to FILE, one JSON value a line\n\nScenarios:\n"
+    let mut help = "ratios [OPTIONS] [SCENARIO ...]\n\n\
+                    --quick       everything, briefly (the default)\n\
+                    --full        a few minutes, for figures that mean something\n\
+                    --patience S  wait up to S seconds before each scenario for the machine to be quiet\n\
+                    --json FILE   also write the results to FILE, one JSON value a line\n\nScenarios:\n"
         .to_owned();
     for scenario in scenarios::ALL {
-        help += &format!("  {:<12} {}\n", scenario.name, scenario.about);
+        help += &format!("  {:<13} {}\n", scenario.name, scenario.about);
     }
     help
 }

@@ -1,6 +1,7 @@
 //! Where results go: a table on stdout, and one JSON value a line in a file.
 
 use crate::figure::{Bar, Figure};
+use crate::quiet::DISTURBING;
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Write;
@@ -13,9 +14,6 @@ pub(crate) struct Output {
     figures: Vec<Figure>,
     disturbed: Vec<(&'static str, f64)>,
 }
-
-/// From this share of all CPUs on, what others do shows in the figures.
-const DISTURBING: f64 = 0.05;
 
 impl Output {
     pub(crate) fn new(file: Option<&Path>) -> Self {

@@ -1,4 +1,4 @@
-//! `warm_calls COUNT [PAUSE_US]`: so many warm no-op calls and nothing else, for callgrind and strace to count.
+//! `warm_calls COUNT [PAUSE_US]`: so many warm no-op calls and nothing else, for strace to count.
 //!
 //! What starting and ending cost is taken out by running it with `COUNT` and with twice that.
 

@@ -5,6 +5,7 @@ mod busy_share;
 mod bytes;
 mod cold;
 mod idle;
+mod instructions;
 mod latency;
 mod memory;
 mod pace;
@@ -47,5 +48,6 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { name: "idle", about: "wake-ups of an idle program and its workers", run: idle::run },
     Scenario { name: "memory", about: "private memory of an idle worker", run: memory::run },
     Scenario { name: "allocations", about: "heap allocations of a warm call", run: allocations::run },
+    Scenario { name: "instructions", about: "instructions of a warm call in the caller", run: instructions::run },
     Scenario { name: "syscalls", about: "system calls of a warm call, both sides asleep before", run: syscalls::run },
 ];

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 pub(super) const ALLOCATIONS: &str = env!("CARGO_BIN_EXE_allocations");
+pub(super) const INSTRUCTIONS: &str = env!("CARGO_BIN_EXE_instructions");
 pub(super) const WARM_CALLS: &str = env!("CARGO_BIN_EXE_warm_calls");
 
 /// A program that has idle workers and does nothing, until this is dropped.
