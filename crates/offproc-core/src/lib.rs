@@ -7,18 +7,22 @@
 #![deny(unsafe_code)]
 
 mod error;
+mod fd;
 mod parent;
+mod shared_bytes;
 mod sys;
 mod wire;
 mod worker;
 
 pub use error::{BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, Phase};
+pub use fd::Fd;
 pub use parent::keeper::entrust;
 pub use parent::launcher::Launcher;
 pub use parent::runtime::{BoxFuture, Fallback, Host, Runtime, RuntimeId, Watch, watch_with_async_io};
 pub use parent::settings::{Settings, Transport};
 pub use parent::worker::{Outcome, Verdict, Worker, WorkerProcess};
 pub use parent::worker_type::WorkerType;
+pub use shared_bytes::SharedBytes;
 pub use sys::descriptors::Descriptor;
 pub use wire::hello::{Resource, Signals};
 pub use wire::message::Answer;
@@ -29,10 +33,10 @@ pub fn init() {
     worker::entry::enter(|| {});
 }
 
-/// True in a worker that is a fork of the program itself.
+/// True in a fork of a process that has, or had, workers. They are not its own, and it can have none.
 #[must_use]
 pub fn is_forked() -> bool {
-    worker::entry::is_forked()
+    sys::fork::is_forked()
 }
 
 /// Runs `hook` at the orderly end of the program.

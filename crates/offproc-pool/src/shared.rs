@@ -233,12 +233,15 @@ impl Shared {
     }
 
     /// A worker that cannot say yet whether it stays goes to the far end of the cache.
-    pub(crate) fn check_in_last(&self, mut worker: Worker) {
+    pub(crate) fn check_in_last(self: &Arc<Self>, mut worker: Worker) {
         worker.set_late();
         let mut state = self.lock();
         state.running -= 1;
         if !state.closed && state.members.contains_key(&worker.pid()) {
             state.idle.insert(0, worker);
+        } else {
+            drop(state);
+            self.dismiss(worker);
         }
     }
 
@@ -339,11 +342,12 @@ impl State {
     }
 }
 
-/// An error in a fork of the program: whatever is in the cache there belongs to the process it was forked from.
+/// An error in a fork of the program: what is in the cache there belongs to the process it was forked from.
 fn may_call() -> Result<(), Error> {
     if offproc_core::is_forked() {
         return Err(Error::Spawn(std::io::Error::other(
-            "a worker that is a fork of the program cannot call workers itself; use another `WorkerType`",
+            "a fork of a process that has used offproc cannot have workers; start it anew with `exec`, or, if it is \
+             itself a worker, use another `WorkerType`",
         )));
     }
     Ok(())

@@ -16,7 +16,7 @@ pub(crate) fn register(context: &Arc<Shared>) {
 
 fn end_all() {
     if offproc_core::is_forked() {
-        return; // these are the workers of another process
+        return; // a copy of the books, but none of the workers
     }
     let contexts = std::mem::take(&mut *CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner));
     let now = Instant::now();

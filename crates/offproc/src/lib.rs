@@ -1,7 +1,7 @@
 //! Run synchronous functions in cached, killable worker processes, from any async runtime.
 #![forbid(unsafe_code)]
 
-pub use offproc_core::init;
+pub use offproc_core::{Fd, SharedBytes, init};
 pub use offproc_pool::{
     Acquire, BrokenWorkerError, CacheScope, CacheScopeExt, Call, ConfigError, DecodeError, EncodeError, Error,
     InCacheScope, Limiter, PanicError, Permit, Phase, Resource, RunSync, Runtime, ScopeError, Signals, Statistics,

@@ -37,18 +37,15 @@ fn launch() -> io::Result<Launched> {
     let (lifeline, worker_lifeline) = descriptors::pair()?;
     // Or the child would print it a second time.
     let _ = io::stdout().flush();
-    let books = descriptors::stop_books();
     // SAFETY: the maker of `Fork` has promised that jobs take the circumstances; what runs in the child until then is
-    // ours: it closes descriptors, arranges signals and reads from its connection.
+    // ours: it arranges signals and reads from its connection.
     match unsafe { fork() }? {
         Side::Child => {
             drop((control, lifeline, worker_lifeline));
-            books.close_all();
             entry::enter_forked(worker_control)
         }
         Side::Parent(pid) => {
             let process = Guard(Process::adopt(Child::of_fork(pid)?));
-            drop(books);
             Ok(Launched {
                 process,
                 control: control.into(),

@@ -2,10 +2,14 @@
 //! and closes contexts that were dropped. It sleeps while there is nothing to do, and is the only thread of offproc's
 //! own in the parent.
 
+use crate::sys::{descriptors, fork};
 use async_executor::Executor;
 use std::future::{Future, pending};
 use std::io;
 use std::sync::{Mutex, PoisonError};
+
+/// How many descriptors the first use of the reactor needs, and some more.
+const DESCRIPTORS: usize = 8;
 
 static ERRANDS: Executor<'static> = Executor::new();
 
@@ -18,6 +22,9 @@ pub(crate) fn ensure() -> io::Result<()> {
     static RUNS: Mutex<bool> = Mutex::new(false);
     let mut runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
     if !*runs {
+        // Where it cannot have its own descriptors, the reactor it waits with panics.
+        descriptors::has_room_for(DESCRIPTORS)?;
+        fork::watch();
         std::thread::Builder::new().name("offproc-keeper".into()).spawn(|| {
             loop {
                 // An errand that panics must not end the others.

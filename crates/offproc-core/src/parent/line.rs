@@ -3,6 +3,7 @@
 
 use super::runtime::{Host, RuntimeId, Watch};
 use crate::sys::descriptors::Descriptor;
+use crate::wire::attachments::{Incoming, Outgoing};
 use crate::wire::frame::Frame;
 use crate::wire::writer::Writer;
 use std::fmt;
@@ -16,7 +17,20 @@ pub(crate) trait Line: Send + Sync + fmt::Debug {
 
     /// Hands over the job that was begun, of so many bytes. What cannot go at once goes while the answer is polled
     /// for.
-    fn post(&mut self, written: usize);
+    ///
+    /// # Errors
+    ///
+    /// What goes with it could not be sent; neither was the job.
+    fn post(&mut self, written: usize, outgoing: Outgoing) -> io::Result<()>;
+
+    /// What is to go with the next job.
+    fn take_outgoing(&mut self) -> Outgoing;
+
+    /// The job it was for was not posted.
+    fn put_back(&mut self, outgoing: Outgoing);
+
+    /// What came with the answer. A worker that has `failed` may not have got what went with the job.
+    fn take_incoming(&mut self, failed: bool) -> Incoming;
 
     /// The next frame from the worker: the answer, or with `verdict` what it says after it.
     ///

@@ -3,6 +3,7 @@
 
 use super::keeper;
 use crate::error::{BrokenWorkerError, Phase};
+use crate::sys::fork::is_forked;
 use crate::sys::process::Child;
 use atomic_waker::AtomicWaker;
 use std::fmt;
@@ -109,6 +110,9 @@ impl Process {
     }
 
     fn send_kill(&self) {
+        if is_forked() {
+            return; // a copy of the process that started the worker has no say over it
+        }
         self.kill_wanted.store(true, Ordering::SeqCst);
         if let Some(child) = self.child.get() {
             child.kill();

@@ -2,12 +2,14 @@
 
 use super::line::{Line, Watched};
 use super::runtime::Host;
+use super::stream::StreamLine;
 use crate::sys::descriptors::Descriptor;
 use crate::sys::shared_memory::{SharedFutex, SharedMemory};
-use crate::wire::buffer;
-use crate::wire::frame::{Frame, Kind};
+use crate::wire::attachments::{Incoming, Outgoing};
+use crate::wire::frame::{self, Frame, Kind};
 use crate::wire::turn;
 use crate::wire::writer::Writer;
+use crate::wire::{buffer, codec};
 use std::io;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -18,8 +20,9 @@ use std::time::{Duration, Instant};
 pub(crate) struct SharedLine {
     bell: Watched,
     memory: SharedMemory,
-    // Nothing more is said on it; the worker would see it closed.
-    _socket: Descriptor,
+    // Where descriptors go beside the memory.
+    stream: StreamLine,
+    outgoing: Outgoing,
     turn: u32,
     // The worker has left, and has not seen the turn.
     left: bool,
@@ -29,11 +32,12 @@ pub(crate) struct SharedLine {
 
 impl SharedLine {
     /// `looks`: whether to look for an answer before parking.
-    pub(crate) fn new(memory: SharedMemory, bell: Descriptor, socket: Descriptor, limit: usize, looks: bool) -> Self {
+    pub(crate) fn new(memory: SharedMemory, bell: Descriptor, stream: StreamLine, limit: usize, looks: bool) -> Self {
         Self {
             bell: Watched::new(bell),
             memory,
-            _socket: socket,
+            stream,
+            outgoing: Outgoing::down(),
             turn: 0,
             left: false,
             limit,
@@ -60,6 +64,13 @@ impl SharedLine {
         if length > self.limit {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer above the frame limit"));
         }
+        if turns.up.descriptors.load(Ordering::Relaxed) != 0 {
+            // Sent before the answer, so it is all there.
+            match self.stream.receive()? {
+                Some(frame) if frame.kind == Kind::Attached => {}
+                _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer without its descriptors")),
+            }
+        }
         let mut body = buffer::take();
         self.memory.copy_out(length, &mut body)?;
         self.memory.give_back_excess();
@@ -79,13 +90,50 @@ impl Line for SharedLine {
         Writer::new(&mut self.memory, 0, limit)
     }
 
-    fn post(&mut self, written: usize) {
+    fn post(&mut self, written: usize, mut outgoing: Outgoing) -> io::Result<()> {
+        let is_alone = outgoing.is_empty();
+        if !is_alone {
+            let mut frame = frame::begin();
+            codec::encode_to(&outgoing.forget, &mut frame).map_err(io::Error::other)?;
+            frame::finish(Kind::Attached, &mut frame);
+            let sent = self.stream.send_now(&frame, &outgoing.descriptors);
+            buffer::give(frame);
+            match sent {
+                Ok(()) => outgoing.forget.clear(),
+                // It is gone, which the wait for its answer will find out.
+                Err(e) if matches!(e.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {}
+                Err(e) => {
+                    self.put_back(outgoing);
+                    return Err(e);
+                }
+            }
+        }
+        outgoing.descriptors.clear();
+        self.outgoing = outgoing;
         let turns = self.memory.turns();
+        turns.down.descriptors.store(u32::from(!is_alone), Ordering::Relaxed);
         turns.down.length.store(written as u64, Ordering::Relaxed);
         let next = turn::next(self.turn);
         self.left = !turns.post(self.turn, next, &SharedFutex::ENDLESS);
         self.turn = next;
         self.look.is_due = true;
+        Ok(())
+    }
+
+    fn take_outgoing(&mut self) -> Outgoing {
+        std::mem::take(&mut self.outgoing)
+    }
+
+    fn put_back(&mut self, mut outgoing: Outgoing) {
+        outgoing.take_back();
+        self.outgoing = outgoing;
+    }
+
+    fn take_incoming(&mut self, failed: bool) -> Incoming {
+        if failed {
+            self.outgoing.take_back();
+        }
+        Incoming::answer(self.stream.take_descriptors(), std::mem::take(&mut self.outgoing.lent))
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>, host: &Host, verdict: bool) -> Poll<io::Result<Frame>> {

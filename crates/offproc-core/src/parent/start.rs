@@ -107,7 +107,7 @@ impl Memory {
     fn line(self, stream: StreamLine, settings: &Settings) -> Box<dyn Line> {
         let Self { memory, bell, .. } = self;
         let looks = !settings.spin.is_zero();
-        Box::new(super::shared::SharedLine::new(memory, bell, stream.into_socket(), limit(settings), looks))
+        Box::new(super::shared::SharedLine::new(memory, bell, stream, limit(settings), looks))
     }
 }
 
@@ -180,21 +180,20 @@ impl Greeted {
                 }
             }
         }
-        self.line.end_handshake();
         Ok(())
     }
 
     /// True when the worker is ready.
     fn hear(&mut self, frame: &Frame) -> Result<bool, Error> {
         match frame.kind {
-            Kind::Welcome => {
+            Kind::Welcome | Kind::Ready => {
                 let build = codec::decode::<Welcome>(frame.body()).map(|welcome| welcome.build);
                 if build != Ok(Image::current().build()) {
                     return Err(refused("it is of another build of the program"));
                 }
                 self.launched.process.0.set_phase(Phase::Init);
+                return Ok(frame.kind == Kind::Ready);
             }
-            Kind::Ready => return Ok(true),
             // From the fork server; it and the worker may be heard in any order.
             Kind::Forked => match (codec::decode::<Forked>(frame.body()), self.line.take_descriptor()) {
                 (Ok(forked), Some(pidfd)) => {

@@ -4,6 +4,7 @@
 use super::line::{Line, Watched};
 use super::runtime::Host;
 use crate::sys::descriptors::Descriptor;
+use crate::wire::attachments::{self, Incoming, Outgoing};
 use crate::wire::buffer;
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
@@ -27,8 +28,9 @@ pub(crate) struct StreamLine {
     // What goes with its first byte.
     attached: Vec<OwnedFd>,
     decoder: Decoder,
-    // Descriptors are only expected during the handshake; later ones are left for the kernel to close.
-    received: Option<Vec<OwnedFd>>,
+    // What came with the frames since they were last taken.
+    received: Vec<OwnedFd>,
+    outgoing: Outgoing,
 }
 
 impl StreamLine {
@@ -40,24 +42,29 @@ impl StreamLine {
             sent: 0,
             attached,
             decoder: Decoder::new(limit),
-            received: Some(Vec::new()),
+            received: Vec::new(),
+            outgoing: Outgoing::default(),
         }
     }
 
     /// A descriptor that came with a frame of the handshake.
     pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
-        self.received.as_mut()?.pop()
+        self.received.pop()
     }
 
-    /// From here on no descriptors are expected.
-    pub(crate) fn end_handshake(&mut self) {
-        self.received = None;
+    /// The descriptors that came since they were last taken.
+    pub(crate) fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.received)
     }
 
-    /// The socket, once another transport is to take over.
+    /// Sends a small frame with descriptors, whole or not at all.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(crate) fn into_socket(self) -> Descriptor {
-        self.socket.descriptor().clone()
+    pub(crate) fn send_now(&mut self, frame: &[u8], attached: &[OwnedFd]) -> io::Result<()> {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        let socket = self.socket.descriptor();
+        let sent = retry(|| send_with(socket, frame, attached, flags))?;
+        // The worker has read all that came before, so there is room for so little.
+        if sent == frame.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 
     /// Sends as much as the socket takes.
@@ -81,17 +88,13 @@ impl StreamLine {
         Ok(())
     }
 
-    fn receive(&mut self) -> io::Result<Option<Frame>> {
+    pub(crate) fn receive(&mut self) -> io::Result<Option<Frame>> {
         loop {
             if let Some(frame) = self.decoder.next()? {
                 return Ok(Some(frame));
             }
             let (socket, space) = (self.socket.descriptor(), self.decoder.space());
-            let received = match &mut self.received {
-                None => retry(|| Ok(rustix::net::recv(socket, &mut *space, RecvFlags::DONTWAIT)?.0)),
-                Some(descriptors) => retry(|| receive_with(socket, space, descriptors)),
-            };
-            match received {
+            match retry(|| receive_with(socket, space, &mut self.received)) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.decoder.advance(count),
                 Err(Errno::AGAIN) => return Ok(None),
@@ -110,12 +113,29 @@ impl Line for StreamLine {
         Writer::new(&mut self.out, HEADER, limit.saturating_add(HEADER))
     }
 
-    fn post(&mut self, written: usize) {
+    fn post(&mut self, written: usize, mut outgoing: Outgoing) -> io::Result<()> {
         debug_assert_eq!(self.out.len(), written);
+        self.attached.append(&mut outgoing.descriptors);
+        self.outgoing = outgoing;
         frame::finish(Kind::Job, &mut self.out);
         // Most jobs fit: send now, so that the worker begins while the caller gets ready to wait. An error shows
         // again when the answer is polled for.
         let _ = self.send();
+        Ok(())
+    }
+
+    fn take_outgoing(&mut self) -> Outgoing {
+        std::mem::take(&mut self.outgoing)
+    }
+
+    fn put_back(&mut self, mut outgoing: Outgoing) {
+        outgoing.take_back();
+        self.outgoing = outgoing;
+        buffer::give(std::mem::take(&mut self.out));
+    }
+
+    fn take_incoming(&mut self, _failed: bool) -> Incoming {
+        Incoming::answer(self.take_descriptors(), Vec::new())
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>, host: &Host, _verdict: bool) -> Poll<io::Result<Frame>> {
@@ -146,13 +166,14 @@ impl Line for StreamLine {
 }
 
 fn receive_with(socket: &Descriptor, space: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> Result<usize, Errno> {
-    let mut ancillary = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
+    let mut ancillary = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(attachments::MOST))];
     let mut control = RecvAncillaryBuffer::new(&mut ancillary);
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
     let message = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(space)], &mut control, flags)?;
     for part in control.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = part {
-            descriptors.extend(received);
+            // A worker that sends more than it may has them closed.
+            descriptors.extend(received.take(attachments::MOST - descriptors.len().min(attachments::MOST)));
         }
     }
     Ok(message.bytes)
@@ -165,9 +186,11 @@ pub(super) fn send_with(
     flags: SendFlags,
 ) -> Result<usize, Errno> {
     let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(attachments::MOST))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    assert!(control.push(SendAncillaryMessage::ScmRights(&borrowed)), "at most 8 descriptors");
+    if !borrowed.is_empty() {
+        assert!(control.push(SendAncillaryMessage::ScmRights(&borrowed)), "as many as a message can have");
+    }
     rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags)
 }
 

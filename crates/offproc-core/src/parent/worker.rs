@@ -6,6 +6,7 @@ use super::process::Process;
 use super::runtime::Host;
 use crate::error::{BrokenWorkerError, EncodeError, Error, Phase};
 use crate::sys::descriptors::Descriptor;
+use crate::sys::fork::is_forked;
 use crate::wire::frame::{Frame, Kind};
 use crate::wire::message::{Answer, write_job};
 use futures_lite::future;
@@ -104,16 +105,26 @@ impl Worker {
         R: Serialize + DeserializeOwned,
     {
         let refused = |message| Error::Encode(EncodeError(message));
-        let mut writer = self
-            .line
-            .begin(self.frame_limit)
-            .map_err(|e| refused(format!("there is no memory for the argument: {e}")))?;
-        write_job(function, argument, &mut writer).map_err(refused)?;
-        let written = writer.written();
-        drop(writer);
-        self.process.0.set_phase(Phase::Job);
-        self.line.post(written);
-        Ok(())
+        let mut outgoing = self.line.take_outgoing();
+        let written = match self.line.begin(self.frame_limit) {
+            Err(e) => Err(format!("there is no memory for the argument: {e}")),
+            Ok(mut writer) => {
+                outgoing.while_sending(|| write_job(function, argument, &mut writer)).map(|()| writer.written())
+            }
+        };
+        match written {
+            Ok(written) => {
+                self.line
+                    .post(written, outgoing)
+                    .map_err(|e| refused(format!("the descriptors of the argument could not be sent: {e}")))?;
+                self.process.0.set_phase(Phase::Job);
+                Ok(())
+            }
+            Err(message) => {
+                self.line.put_back(outgoing);
+                Err(refused(message))
+            }
+        }
     }
 
     /// What became of the job.
@@ -123,7 +134,8 @@ impl Worker {
                 Said::Frame(frame) => match frame.kind {
                     Kind::Done | Kind::Failed => {
                         self.process.0.set_phase(Phase::Idle);
-                        let answer = Answer::new(frame);
+                        let incoming = self.line.take_incoming(frame.kind == Kind::Failed);
+                        let answer = Answer::new(frame, incoming);
                         if answer.is_last() {
                             // It is about to abort, which is not to be told as a second error.
                             self.process.0.kill();
@@ -205,7 +217,9 @@ impl Worker {
     pub fn hang_up(&mut self) {
         self.process.0.set_phase(Phase::Shutdown);
         self.is_spent = true;
-        self.line.hang_up();
+        if !is_forked() {
+            self.line.hang_up();
+        }
     }
 
     /// Ready once the process has ended.

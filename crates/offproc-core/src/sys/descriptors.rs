@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A descriptor of offproc's, closed when its last clone is dropped.
 ///
-/// It is on the books, so that a process which this one forks can let go of it: a worker's lifeline that somebody
-/// else holds too is none.
+/// It is on the books, so that a process which is forked from this one, by whomever, lets go of it: a worker's
+/// lifeline that somebody else holds too is none.
 #[derive(Clone, Debug)]
 pub struct Descriptor(Arc<Booked>);
 
@@ -33,10 +33,10 @@ pub(crate) fn stop_books() -> Books {
 
 impl Books {
     /// Closes all that is on the books, in a process that was forked while they were stopped.
-    pub(crate) fn close_all(mut self) {
+    pub(crate) fn close_all(&mut self) {
         for fd in std::mem::take(&mut *self.0) {
-            // SAFETY: this process is a copy that never uses the `Descriptor`s it has inherited, nor drops them: it
-            // serves, and then exits.
+            // SAFETY: the `Descriptor`s that this process has inherited are not used in a fork (calls are refused
+            // there), and dropping one closes nothing that is not on the books.
             unsafe { libc::close(fd) };
         }
     }
@@ -53,9 +53,10 @@ impl Drop for Booked {
     fn drop(&mut self) {
         // Struck off and closed as one step, so that no number is on the books that is somebody else's.
         let mut books = stop_books();
-        books.0.remove(&self.0.as_raw_fd());
-        // SAFETY: dropped here and nowhere else.
-        unsafe { ManuallyDrop::drop(&mut self.0) };
+        if books.0.remove(&self.0.as_raw_fd()) {
+            // SAFETY: dropped here and nowhere else.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
+        }
     }
 }
 
@@ -85,6 +86,11 @@ pub(crate) fn message_pair() -> io::Result<(OwnedFd, OwnedFd)> {
 fn pair_of(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
     let (a, b) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
     Ok((above_standard(a)?, above_standard(b)?))
+}
+
+/// Whether so many more descriptors can be opened now.
+pub(crate) fn has_room_for(count: usize) -> io::Result<()> {
+    (0..count.div_ceil(2)).map(|_| pair()).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
 fn above_standard(fd: OwnedFd) -> io::Result<OwnedFd> {

@@ -1,13 +1,50 @@
 //! Forking.
 #![allow(unsafe_code)]
 
+use super::descriptors::{Books, stop_books};
 use rustix::process::Pid;
+use std::cell::RefCell;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Which side of a fork one is on.
 pub(crate) enum Side {
     Parent(Pid),
     Child,
+}
+
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+/// True in a fork of a process that has, or had, workers: the thread that sees to them is not there.
+pub(crate) fn is_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
+
+thread_local! {
+    // Stopped from before a fork until after it.
+    static STOPPED: RefCell<Option<Books>> = const { RefCell::new(None) };
+}
+
+/// From here on, each fork of this process, by whomever, lets go of our descriptors and knows that it is one.
+pub(crate) fn watch() {
+    // SAFETY: these are functions of the type asked for, and live as long as the program. In the child they only set
+    // a flag and close descriptors.
+    unsafe { libc::pthread_atfork(Some(before), Some(after_in_parent), Some(after_in_child)) };
+}
+
+extern "C" fn before() {
+    STOPPED.set(Some(stop_books()));
+}
+
+extern "C" fn after_in_parent() {
+    STOPPED.set(None);
+}
+
+extern "C" fn after_in_child() {
+    FORKED.store(true, Ordering::Relaxed);
+    if let Some(mut books) = STOPPED.take() {
+        books.close_all();
+    }
 }
 
 /// Makes a copy of this process with one thread, the calling one.
@@ -25,18 +62,22 @@ pub(crate) unsafe fn fork() -> io::Result<Side> {
     }
 }
 
-/// Forks a process that has one thread.
-pub(crate) fn fork_alone() -> io::Result<Side> {
-    if threads().is_some_and(|threads| threads != 1) {
-        return Err(io::Error::other("the process has more than one thread"));
-    }
-    // SAFETY: there is no other thread that could hold a lock.
-    unsafe { fork() }
-}
+/// The proof that this process has one thread, as long as whoever holds it starts none.
+pub(crate) struct Alone(());
 
-/// How many threads this process has; `None` where the system does not tell.
-pub(crate) fn threads() -> Option<usize> {
-    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+impl Alone {
+    /// The error is how many threads there are. Where the system does not tell, it is believed.
+    pub(crate) fn check() -> Result<Self, usize> {
+        match std::fs::read_dir("/proc/self/task").map(Iterator::count) {
+            Ok(threads) if threads > 1 => Err(threads),
+            _ => Ok(Self(())),
+        }
+    }
+
+    pub(crate) fn fork(&self) -> io::Result<Side> {
+        // SAFETY: there is no other thread that could hold a lock.
+        unsafe { fork() }
+    }
 }
 
 /// Ends the process without the work at exit, which a forked process has inherited but is not its own to do.

@@ -9,6 +9,7 @@ pub(crate) mod image;
 pub(crate) mod lifeline;
 pub(crate) mod memory;
 pub(crate) mod process;
+pub(crate) mod sealed;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod shared_memory;
 pub(crate) mod signals;

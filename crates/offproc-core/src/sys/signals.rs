@@ -26,6 +26,11 @@ pub(crate) fn ignore(signal: c_int) {
     set(signal, libc::SIG_IGN);
 }
 
+/// Gives a signal its default disposition.
+pub(crate) fn set_default(signal: c_int) {
+    set(signal, libc::SIG_DFL);
+}
+
 fn set(signal: c_int, disposition: libc::sighandler_t) {
     // SAFETY: `SIG_DFL` and `SIG_IGN` install no code. A number that is no signal, or cannot be changed, is an error
     // that changes nothing.

@@ -1,5 +1,6 @@
 //! Values as bytes: postcard, bounded while it writes and complete when it reads.
 
+use super::attachments;
 use super::writer::Writer;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::type_name;
@@ -15,7 +16,10 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Writer<'_>) -> 
                 type_name::<T>()
             ),
         }),
-        Err(e) => Err(format!("a value of type `{}` could not be serialised: {e}", type_name::<T>())),
+        Err(e) => {
+            let reason = attachments::take_reason().unwrap_or_else(|| e.to_string());
+            Err(format!("a value of type `{}` could not be serialised: {reason}", type_name::<T>()))
+        }
     }
 }
 
@@ -42,7 +46,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
                 postcard::Error::WontImplement => "it needs a self-describing format (untagged enums, \
                     `deserialize_any` and the like); convert it before the call"
                     .to_owned(),
-                e => e.to_string(),
+                e => attachments::take_reason().unwrap_or_else(|| e.to_string()),
             }
         )),
     }

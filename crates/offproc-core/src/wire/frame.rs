@@ -41,9 +41,11 @@ kinds! {
     Job = 2,
     /// Parent to fork server, on the socket for requests: fork a worker.
     Fork = 3,
-    /// Worker to parent: it is of the same build, and begins to set itself up.
+    /// Either way, beside shared memory: the descriptors of the next job or answer, and what to let go of.
+    Attached = 4,
+    /// Worker to parent: it is of the same build, and begins to run what it is to run first.
     Welcome = 16,
-    /// Worker to parent: it is set up and waits for jobs.
+    /// Worker to parent: it is of the same build, and waits for jobs.
     Ready = 17,
     /// Worker to parent: it will not serve, with the reason.
     Refused = 18,

@@ -1,5 +1,6 @@
 //! What is said in frames, beyond bytes.
 
+use super::attachments::Incoming;
 use super::codec;
 use super::frame::{Frame, Kind};
 use super::function::Place;
@@ -8,7 +9,7 @@ use crate::error::{DecodeError, EncodeError, Error, PanicError};
 use crate::worker::trampoline;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// The worker's answer to [`Kind::Hello`], in [`Kind::Welcome`].
+/// The worker's answer to [`Kind::Hello`], in [`Kind::Welcome`] and [`Kind::Ready`].
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Welcome {
     pub(crate) build: u128,
@@ -64,11 +65,12 @@ pub(crate) fn open_job(body: &[u8]) -> Option<(Place, Place, &[u8])> {
 #[derive(Debug)]
 pub struct Answer {
     frame: Frame,
+    incoming: Incoming,
 }
 
 impl Answer {
-    pub(crate) fn new(frame: Frame) -> Self {
-        Self { frame }
+    pub(crate) fn new(frame: Frame, incoming: Incoming) -> Self {
+        Self { frame, incoming }
     }
 
     /// Unpacks the result.
@@ -76,10 +78,13 @@ impl Answer {
     /// # Errors
     ///
     /// What the worker reported instead of a result, or [`Error::Decode`].
-    pub fn open<R: DeserializeOwned>(self) -> Result<R, Error> {
+    pub fn open<R: DeserializeOwned>(mut self) -> Result<R, Error> {
         let body = self.frame.body();
         let result = match self.frame.kind {
-            Kind::Done => return codec::decode(body).map_err(|message| Error::Decode(DecodeError(message))),
+            Kind::Done => {
+                let result = self.incoming.while_receiving(|| codec::decode(body));
+                return result.map_err(|message| Error::Decode(DecodeError(message)));
+            }
             _ => codec::decode::<Failure>(body),
         };
         Err(result.map_or_else(|message| Error::Decode(DecodeError(message)), Error::from))

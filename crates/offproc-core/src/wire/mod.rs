@@ -1,5 +1,6 @@
 //! What both sides share: frames, messages, and how values and functions travel. `docs/wire-format.md` is its page.
 
+pub(crate) mod attachments;
 pub(crate) mod buffer;
 pub(crate) mod codec;
 pub(crate) mod fork;

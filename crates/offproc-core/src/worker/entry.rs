@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 pub(crate) const REFUSED: i32 = 78;
 
 static INITIALISED: AtomicBool = AtomicBool::new(false);
-static FORKED: AtomicBool = AtomicBool::new(false);
 static DEPTH: AtomicU32 = AtomicU32::new(0);
 
 /// True once the program has shown that its workers would find the way here.
@@ -50,7 +49,6 @@ pub(crate) fn enter(before: impl FnOnce()) {
 
 /// Serves and exits in a process that was forked for it by one whose kernel-given word is as good as its own.
 pub(crate) fn enter_forked(control: OwnedFd) -> ! {
-    FORKED.store(true, Ordering::Relaxed);
     signals::reset();
     let arranged = descriptors::duplicate_high(&control).and_then(|high| {
         descriptors::restore_standard()?;
@@ -64,11 +62,6 @@ pub(crate) fn enter_forked(control: OwnedFd) -> ! {
             crate::sys::fork::exit_at_once(REFUSED)
         }
     }
-}
-
-/// True in a worker that is a fork of the program itself: the threads its copy of offproc needs are not there.
-pub(crate) fn is_forked() -> bool {
-    FORKED.load(Ordering::Relaxed)
 }
 
 /// Takes the private connection from stdin, if the kernel confirms that it is the parent's.

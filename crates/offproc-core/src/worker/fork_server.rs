@@ -1,6 +1,6 @@
 //! The helper process that forks workers: it never runs a job and has one thread.
 
-use crate::sys::fork::{Side, fork_alone, threads};
+use crate::sys::fork::{Alone, Side};
 use crate::sys::process::Child;
 use crate::wire::codec;
 use crate::wire::fork::{Ended, Fork, Forked, MESSAGE, pack, unpack};
@@ -17,13 +17,7 @@ use std::os::unix::process::ExitStatusExt;
 
 /// Forks on request until the parent hangs up. Returns in the helper with `None`, and in each worker with the
 /// connection it is to serve.
-pub(super) fn run(requests: OwnedFd) -> Result<Option<OwnedFd>, String> {
-    if let Some(threads) = threads().filter(|threads| *threads != 1) {
-        return Err(format!(
-            "a fork server must have one thread when it forks, and this one has {threads}: `preload`, or a \
-             constructor of the program, has started some"
-        ));
-    }
+pub(super) fn run(alone: &Alone, requests: OwnedFd) -> Result<Option<OwnedFd>, String> {
     let mut children: Vec<(u64, Child)> = Vec::new();
     loop {
         let mut watched = vec![PollFd::new(&requests, PollFlags::IN)];
@@ -48,7 +42,7 @@ pub(super) fn run(requests: OwnedFd) -> Result<Option<OwnedFd>, String> {
         let Some((Fork { id }, control)) = receive(&requests)? else { return Ok(None) };
         // Or each worker would print it again.
         let _ = io::stdout().flush();
-        match fork_alone().and_then(|side| match side {
+        match alone.fork().and_then(|side| match side {
             Side::Child => Ok(None),
             Side::Parent(pid) => Child::of_fork(pid).map(Some),
         }) {

@@ -4,6 +4,7 @@
 
 use super::port::Port;
 use crate::error::PanicError;
+use crate::wire::attachments::Outgoing;
 use crate::wire::codec;
 use crate::wire::frame::Kind;
 use crate::wire::message::Failure;
@@ -38,6 +39,6 @@ pub(super) fn speak(report: &PanicError) {
         Some(writer.written())
     });
     if let Some(written) = written {
-        let _ = port.answer(Kind::Failed, written);
+        let _ = port.answer(Kind::Failed, written, Outgoing::default());
     }
 }

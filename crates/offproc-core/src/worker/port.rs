@@ -1,5 +1,6 @@
 //! The worker's end of its connection: blocking, as a worker has nothing else to do.
 
+use crate::wire::attachments::{Incoming, Outgoing};
 use crate::wire::frame::Kind;
 use crate::wire::writer::Writer;
 use std::io;
@@ -18,14 +19,17 @@ pub(crate) enum Next {
 
 /// A transport, as the worker sees it.
 pub(crate) trait Port {
-    /// Waits for the next job, for at most `patience`.
-    fn next(&mut self, patience: Option<Duration>) -> io::Result<Next>;
+    /// Waits for the next job, for at most `patience`, and takes in what comes with it.
+    fn next(&mut self, patience: Option<Duration>, incoming: &mut Incoming) -> io::Result<Next>;
+
+    /// For what goes with the answer.
+    fn outgoing(&self, incoming: &mut Incoming) -> Outgoing;
 
     /// Begins an answer, whose body may have `limit` bytes.
     fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>>;
 
     /// Sends the answer that was begun, of so many bytes.
-    fn answer(&mut self, kind: Kind, written: usize) -> io::Result<()>;
+    fn answer(&mut self, kind: Kind, written: usize, outgoing: Outgoing) -> io::Result<()>;
 
     /// After an answer: tells whether the worker stays.
     fn tell(&mut self, stays: bool) -> io::Result<()>;

@@ -5,10 +5,14 @@ use super::port::{Next, Port};
 use super::retirement::Retiree;
 use super::shared_port::SharedPort;
 use super::stream_port::StreamPort;
+use super::trampoline::Exchange;
 use super::{fork_server, last_words, panic, surroundings, trampoline};
 use crate::sys::descriptors::duplicate_high;
+use crate::sys::fork::{Alone, exit_at_once, is_forked};
 use crate::sys::image::Image;
+use crate::sys::shared_memory::SharedMemory;
 use crate::sys::{lifeline, signals};
+use crate::wire::attachments::{Incoming, Outgoing};
 use crate::wire::codec;
 use crate::wire::frame::{HEADER, Kind};
 use crate::wire::function::Place;
@@ -37,9 +41,9 @@ pub(super) fn serve(control: OwnedFd, before: impl FnOnce()) -> ! {
             }
         }
     };
-    if entry::is_forked() {
+    if is_forked() {
         flush();
-        crate::sys::fork::exit_at_once(code);
+        exit_at_once(code);
     }
     std::process::exit(code)
 }
@@ -62,15 +66,17 @@ fn introduce(control: OwnedFd, before: impl FnOnce()) -> io::Result<End> {
     };
     static HOOK: Once = Once::new();
     HOOK.call_once(|| panic::install(last_words::speak));
-    port.send(Kind::Welcome, &Welcome { build: Image::current().build() })?;
     let prepare = match &hello.role {
         Role::Worker(service) => service.init,
         Role::ForkServer { preload } => *preload,
     };
-    if let Err(failure) = prepare.map_or(Ok(()), |prepare| run_once(prepare, &mut port)) {
-        flush();
-        port.send(Kind::Failed, &failure)?;
-        return Ok(End::Failed(1));
+    if let Some(prepare) = prepare {
+        port.send(Kind::Welcome, &welcome())?;
+        if let Err(failure) = run_once(prepare, &mut port) {
+            flush();
+            port.send(Kind::Failed, &failure)?;
+            return Ok(End::Failed(1));
+        }
     }
     match hello.role {
         Role::Worker(service) => {
@@ -82,18 +88,37 @@ fn introduce(control: OwnedFd, before: impl FnOnce()) -> io::Result<End> {
             work(&service, &mut *port, limit)
         }
         Role::ForkServer { .. } => {
-            port.send(Kind::Ready, &())?;
+            let alone = match Alone::check() {
+                Ok(alone) => alone,
+                Err(threads) => {
+                    return refuse(
+                        &mut port,
+                        &format!(
+                            "a fork server must have one thread, and this one has {threads}: `preload`, or a \
+                             constructor of the program, has started some"
+                        ),
+                    );
+                }
+            };
+            // Whatever `preload` has done, here and not in each worker.
+            signals::reset();
+            signals::ignore(libc::SIGTERM);
+            port.send(Kind::Ready, &welcome())?;
             let requests = descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidInput)?;
-            match fork_server::run(duplicate_high(requests)?) {
+            match fork_server::run(&alone, duplicate_high(requests)?) {
                 Ok(None) => Ok(End::Leave),
                 Ok(Some(control)) => {
-                    signals::reset();
+                    signals::set_default(libc::SIGTERM);
                     Ok(End::Forked(control))
                 }
                 Err(reason) => Err(io::Error::other(reason)),
             }
         }
     }
+}
+
+fn welcome() -> Welcome {
+    Welcome { build: Image::current().build() }
 }
 
 fn refuse(port: &mut StreamPort, reason: &str) -> io::Result<End> {
@@ -140,20 +165,20 @@ fn connect(
     descriptors: Vec<OwnedFd>,
 ) -> io::Result<Result<Box<dyn Port>, (StreamPort, String)>> {
     let Some(spin) = service.shared_memory else {
-        port.send(Kind::Ready, &())?;
+        port.send(Kind::Ready, &welcome())?;
         return Ok(Ok(Box::new(port)));
     };
-    let opened = || -> io::Result<SharedPort> {
+    let opened = || -> io::Result<(SharedMemory, OwnedFd)> {
         let mut descriptors = descriptors.into_iter();
         let (Some(memory), Some(bell)) = (descriptors.next(), descriptors.next()) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
-        SharedPort::new(duplicate_high(memory)?, duplicate_high(bell)?, port.duplicate()?, spin)
+        Ok((SharedMemory::open(duplicate_high(memory)?)?, duplicate_high(bell)?))
     };
     match opened() {
-        Ok(shared) => {
-            port.send(Kind::Ready, &())?;
-            Ok(Ok(Box::new(shared)))
+        Ok((memory, bell)) => {
+            port.send(Kind::Ready, &welcome())?;
+            Ok(Ok(Box::new(SharedPort::new(memory, bell, port, spin))))
         }
         Err(e) => Ok(Err((port, format!("the shared memory could not be mapped: {e}")))),
     }
@@ -162,9 +187,10 @@ fn connect(
 /// Runs jobs.
 fn work(service: &Service, port: &mut (dyn Port + 'static), limit: usize) -> io::Result<End> {
     let mut retiree = Retiree::new(&service.retirement);
+    let mut incoming = Incoming::default();
     loop {
-        match port.next(service.idle_timeout)? {
-            Next::Job(body) => answer(body, port, limit)?,
+        match port.next(service.idle_timeout, &mut incoming)? {
+            Next::Job(body) => answer(body, port, &mut incoming, limit)?,
             Next::Closed | Next::Idle => return Ok(End::Leave),
         }
         if service.retirement.is_possible() {
@@ -190,14 +216,20 @@ fn run_once(place: Place, port: &mut StreamPort) -> Result<(), Failure> {
 }
 
 /// Runs a job and sends its answer.
-fn answer(body: *const [u8], port: &mut (dyn Port + 'static), limit: usize) -> io::Result<()> {
-    let outcome = last_words::guard(port, |port| panic::catch(|| trampoline::call(body, port, limit)));
+fn answer(body: *const [u8], port: &mut (dyn Port + 'static), incoming: &mut Incoming, limit: usize) -> io::Result<()> {
+    let mut outgoing = Outgoing::default();
+    let outcome = last_words::guard(port, |port| {
+        let mut exchange = Exchange { port, incoming, outgoing: Outgoing::default(), limit };
+        let outcome = panic::catch(|| trampoline::call(body, &mut exchange));
+        outgoing = exchange.outgoing;
+        outcome
+    });
     flush();
     match outcome.unwrap_or_else(|error| Err(Failure::Panicked { error, dying: false })) {
-        Ok(written) => port.answer(Kind::Done, written),
+        Ok(written) => port.answer(Kind::Done, written, outgoing),
         Err(failure) => {
             let written = encode_failure(failure, port, limit)?;
-            port.answer(Kind::Failed, written)
+            port.answer(Kind::Failed, written, Outgoing::default())
         }
     }
 }

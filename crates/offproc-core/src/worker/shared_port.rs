@@ -1,7 +1,9 @@
 //! A port over shared memory: jobs are read and answers written where the parent sees them.
 
 use super::port::{Next, Port};
+use super::stream_port::StreamPort;
 use crate::sys::shared_memory::{SharedFutex, SharedMemory};
+use crate::wire::attachments::{Incoming, Outgoing};
 use crate::wire::frame::Kind;
 use crate::wire::turn::Found;
 use crate::wire::writer::Writer;
@@ -14,21 +16,15 @@ use std::time::{Duration, Instant};
 pub(crate) struct SharedPort {
     memory: SharedMemory,
     bell: OwnedFd,
-    // Never used any more, but its end at the parent would see it closed.
-    _socket: OwnedFd,
+    // Where descriptors go beside the memory.
+    stream: StreamPort,
     turn: u32,
     spin: Spin,
 }
 
 impl SharedPort {
-    pub(crate) fn new(memory: OwnedFd, bell: OwnedFd, socket: OwnedFd, spin: Duration) -> io::Result<Self> {
-        Ok(Self {
-            memory: SharedMemory::open(memory)?,
-            bell,
-            _socket: socket,
-            turn: 0,
-            spin: Spin { most: spin, budget: spin },
-        })
+    pub(crate) fn new(memory: SharedMemory, bell: OwnedFd, stream: StreamPort, spin: Duration) -> Self {
+        Self { memory, bell, stream, turn: 0, spin: Spin { most: spin, budget: spin } }
     }
 
     fn ring(&self) -> io::Result<()> {
@@ -41,7 +37,7 @@ impl SharedPort {
 }
 
 impl Port for SharedPort {
-    fn next(&mut self, patience: Option<Duration>) -> io::Result<Next> {
+    fn next(&mut self, patience: Option<Duration>, incoming: &mut Incoming) -> io::Result<Next> {
         self.memory.unmap_excess();
         let turns = self.memory.turns();
         let found = match self.spin.until(|| turns.look(self.turn)) {
@@ -51,6 +47,11 @@ impl Port for SharedPort {
         match found {
             Found::Job(turn) => {
                 self.turn = turn;
+                if turns.down.descriptors.load(Ordering::Acquire) != 0 {
+                    self.stream.receive_attached(incoming)?;
+                } else {
+                    incoming.put(Vec::new());
+                }
                 let length = turns.down.length.load(Ordering::Acquire);
                 let length = usize::try_from(length).map_err(|_| io::ErrorKind::InvalidData)?;
                 Ok(Next::Job(self.memory.data(length)?))
@@ -60,13 +61,21 @@ impl Port for SharedPort {
         }
     }
 
+    fn outgoing(&self, incoming: &mut Incoming) -> Outgoing {
+        Outgoing::up(incoming)
+    }
+
     fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>> {
         Writer::new(&mut self.memory, 0, limit)
     }
 
-    fn answer(&mut self, kind: Kind, written: usize) -> io::Result<()> {
+    fn answer(&mut self, kind: Kind, written: usize, outgoing: Outgoing) -> io::Result<()> {
+        if !outgoing.is_empty() {
+            self.stream.send_attached(&outgoing)?;
+        }
         let turns = self.memory.turns();
         turns.up.kind.store(kind as u32, Ordering::Relaxed);
+        turns.up.descriptors.store(u32::from(!outgoing.is_empty()), Ordering::Relaxed);
         turns.up.length.store(written as u64, Ordering::Relaxed);
         if turns.reply(self.turn) { self.ring() } else { Ok(()) }
     }
