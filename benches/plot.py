@@ -61,6 +61,7 @@ class Line:
     index: int
     main: bool = False
     dashed: bool = False
+    path: bool = True
     marks: bool = True
 
 
@@ -72,14 +73,15 @@ class Panel:
     lines: list = field(default_factory=list)
 
 
-WIDTH, HEIGHT = 400, 330
-LEFT, RIGHT, TOP, BOTTOM = 74, 18, 34, 52
+HEIGHT = 330
+LEFT, RIGHT, TOP, BOTTOM = 74, 30, 34, 52
 
 
 def plot(panels, legend, columns=3):
     """The file's text. `legend` has a (name, index, main, dashed) for each kind of line."""
     rows = math.ceil(len(legend) / columns)
-    width = (LEFT + WIDTH + RIGHT) * len(panels)
+    wide = 640 if len(panels) == 1 else 400
+    width = (LEFT + wide + RIGHT) * len(panels)
     height = TOP + HEIGHT + BOTTOM + 22 * rows + 12
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -87,8 +89,8 @@ def plot(panels, legend, columns=3):
         style(),
     ]
     for number, panel in enumerate(panels):
-        out.append(f'<g transform="translate({number * (LEFT + WIDTH + RIGHT) + LEFT},{TOP})">')
-        out += draw(panel)
+        out.append(f'<g transform="translate({number * (LEFT + wide + RIGHT) + LEFT},{TOP})">')
+        out += draw(panel, wide)
         out.append("</g>")
     cell = (width - LEFT) / columns
     for number, (name, index, main, dashed) in enumerate(legend):
@@ -114,9 +116,9 @@ def mark(x, y, index):
     return shapes[index % len(shapes)].format(at)
 
 
-def draw(panel):
+def draw(panel, wide):
     def at(x, y):
-        return panel.x.place(x) * WIDTH, (1 - panel.y.place(y)) * HEIGHT
+        return panel.x.place(x) * wide, (1 - panel.y.place(y)) * HEIGHT
 
     out = [f'<text class="title" x="0" y="-14">{escape(panel.title)}</text>']
     for value, label in panel.x.ticks:
@@ -125,10 +127,10 @@ def draw(panel):
         out.append(f'<text x="{x:.1f}" y="{HEIGHT + 19}" text-anchor="middle">{escape(label)}</text>')
     for value, label in panel.y.ticks:
         _, y = at(panel.x.low, value)
-        out.append(f'<path class="grid" d="M0 {y:.1f}h{WIDTH}"/>')
+        out.append(f'<path class="grid" d="M0 {y:.1f}h{wide}"/>')
         out.append(f'<text x="-8" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>')
-    out.append(f'<path class="axis" d="M0 0v{HEIGHT}h{WIDTH}"/>')
-    out.append(f'<text x="{WIDTH / 2}" y="{HEIGHT + 40}" text-anchor="middle">{escape(panel.x.label)}</text>')
+    out.append(f'<path class="axis" d="M0 0v{HEIGHT}h{wide}"/>')
+    out.append(f'<text x="{wide / 2}" y="{HEIGHT + 40}" text-anchor="middle">{escape(panel.x.label)}</text>')
     out.append(
         f'<text transform="translate({14 - LEFT},{HEIGHT / 2}) rotate(-90)" text-anchor="middle">'
         f"{escape(panel.y.label)}</text>"
@@ -136,8 +138,9 @@ def draw(panel):
     # The main line is drawn last: nothing covers it.
     for line in sorted(panel.lines, key=lambda line: line.main):
         places = [at(x, y) for x, y in line.points]
-        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
-        out.append(f'<path class="{classes(line.index, line.main, line.dashed)}" d="M{path}"/>')
+        if line.path:
+            path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+            out.append(f'<path class="{classes(line.index, line.main, line.dashed)}" d="M{path}"/>')
         if line.marks:
             out += [mark(x, y, line.index) for x, y in places]
     return out

@@ -84,6 +84,10 @@ def scale_time(nanos):
     return f"{nanos:g} ns"
 
 
+def scale_rate(rate):
+    return f"{rate / 1e6:g} M" if rate >= 1e6 else f"{rate / 1e3:g} k" if rate >= 1e3 else f"{rate:g}"
+
+
 def scale_size(size):
     return f"{size // MIB} MiB" if size >= MIB else f"{size // KIB} KiB"
 
@@ -127,7 +131,7 @@ def latency_plot(results, runtime):
             panel.lines.append(Line(result["curve"], COLOURS[way], COLOURS[way] == 0, marks=False))
             # Marks where a reader looks: at the middle, at 90 % and at 99 %.
             at = [point for point in result["curve"] if round(point[0], 3) in (0.5, 0.9, 0.99)]
-            panel.lines.append(Line(at, COLOURS[way], COLOURS[way] == 0))
+            panel.lines.append(Line(at, COLOURS[way], COLOURS[way] == 0, path=False))
         panels.append(panel)
     return plot(panels, legend_of(ways))
 
@@ -138,7 +142,7 @@ def throughput_plot(results):
         return None
     panels, ways = [], []
     rates = [result["per_second"] for result in measured]
-    low, high, ticks = decades(min(rates), max(rates), lambda rate: f"{rate:,.0f}".replace(",", " "))
+    low, high, ticks = decades(min(rates), max(rates), scale_rate)
     tasks = sorted({result["tasks"] for result in measured})
     for runtime in dict.fromkeys(result["runtime"] for result in measured):
         x = Scale(tasks[0], tasks[-1], [(count, str(count)) for count in tasks], label="tasks that call")
@@ -168,7 +172,7 @@ def bytes_plot(results):
     for way in ways:
         points = sorted((result["size"], result["p50"]) for result in of(measured, "bytes", way=way))
         panel.lines.append(Line(points, COLOURS[way], COLOURS[way] == 0))
-    return plot([panel], legend_of(ways), columns=2)
+    return plot([panel], legend_of(ways))
 
 
 def cold_plot(results):
@@ -184,7 +188,7 @@ def cold_plot(results):
     for way in ways:
         points = sorted((result["resident"], result["p50"]) for result in of(measured, "cold", way=way))
         panel.lines.append(Line(points, COLOURS[way], COLOURS[way] == 0))
-    return plot([panel], legend_of(ways), columns=2)
+    return plot([panel], legend_of(ways))
 
 
 def python_figures(results):
@@ -296,6 +300,8 @@ def main():
     parser.add_argument("results", type=Path, nargs="*")
     arguments = parser.parse_args()
     files = arguments.results or sorted((DOCS / "benchmarks").glob("*.jsonl"))
+    # The order of results is that of legends and tables: ours come first.
+    files.sort(key=lambda file: file.stem != "ratios")
     results = [json.loads(line) for file in files for line in file.read_text().splitlines() if line]
     if not of(results, "machine"):
         sys.exit("report: no results; run benches/run.sh")
