@@ -57,6 +57,7 @@ TITLES = {
     "throughput": "Many calls at once",
     "busy-share": "Jobs of 100 us",
     "bytes": "Bytes",
+    "shared-bytes": "Bytes that are not copied",
     "cold": "A worker's first call",
     "single-use": "Workers for one job each",
     "ticker": "The runtime meanwhile",
@@ -154,7 +155,7 @@ def throughput_plot(results):
                 points = sorted((point["tasks"], point["per_second"]) for point in points)
                 if points:
                     loaded = load == "loaded"
-                    line = Line(points, COLOURS[way], COLOURS[way] == 0 and not loaded, loaded, not loaded)
+                    line = Line(points, COLOURS[way], COLOURS[way] == 0 and not loaded, loaded, marks=not loaded)
                     panel.lines.append(line)
         panels.append(panel)
     return plot(panels, legend_of(ways, [("the same on a loaded machine", COLOURS["offproc"])]), columns=4)

@@ -2,7 +2,7 @@
 
 use futures::poll;
 use offproc::Limiter;
-use offproc_tests::process::{children, is_reaped, must_end};
+use offproc_tests::process::{Family, is_reaped, must_end};
 use offproc_tests::rendezvous::{Arrivals, arrive};
 use offproc_tests::scratch::{Scratch, append, trace};
 use offproc_tests::waiting::{blocking_until, drive_until, until};
@@ -72,7 +72,7 @@ async fn does_not_run_a_call_dropped_before_its_first_poll(case: Case) {
     let context = case.context();
     let call = context.run_sync(|path: String| append(&path, "ran"), path.clone()).kill_on_cancel(true);
     drop(call.into_future());
-    assert_eq!(children(), []);
+    assert!(Family::now().is_empty());
     context.close().await.unwrap();
     assert_eq!(trace(&path), "");
 }

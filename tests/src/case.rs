@@ -1,13 +1,17 @@
 //! One cell of the matrix.
 
 use crate::Executor;
-use offproc::{WorkerContext, WorkerContextBuilder};
+use offproc::{Transport, WorkerContext, WorkerContextBuilder, WorkerType};
 
 /// How workers are started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkerKind {
     /// The program's executable, once more.
     Spawn,
+    /// Forks of a helper process.
+    ForkServer,
+    /// Forks of the test.
+    Fork,
 }
 
 /// The runtime and the kind of worker that a test runs with.
@@ -17,7 +21,8 @@ pub struct Case {
     workers: WorkerKind,
 }
 
-/// The transport of the whole run, for the matrix is run once with each: `stream`, or nothing for the default.
+/// The transport of the whole run, for the matrix is run once with each: `shared-memory` or `stream`; the default where
+/// it is not set.
 const TRANSPORT: &str = "OFFPROC_TEST_TRANSPORT";
 
 impl Case {
@@ -41,12 +46,17 @@ impl Case {
 
     /// Default settings, but for the kind of worker and the transport.
     pub fn builder(self) -> WorkerContextBuilder {
-        let builder = WorkerContext::builder();
-        let builder = match self.workers {
-            WorkerKind::Spawn => builder,
-        };
+        let builder = WorkerContext::builder().worker_type(match self.workers {
+            WorkerKind::Spawn => WorkerType::Spawn,
+            WorkerKind::ForkServer => WorkerType::ForkServer,
+            // SAFETY: the jobs of the tests use the allocator, files and processes, and no lock or data of another
+            // thread of the test.
+            WorkerKind::Fork => unsafe { WorkerType::fork() },
+        });
         match std::env::var(TRANSPORT).as_deref() {
-            Err(_) | Ok("" | "stream") => builder,
+            Err(_) | Ok("") => builder,
+            Ok("shared-memory") => builder.transport(Transport::SharedMemory),
+            Ok("stream") => builder.transport(Transport::Stream),
             Ok(other) => panic!("{TRANSPORT}={other} names no transport"),
         }
     }

@@ -1,35 +1,20 @@
 //! The check that a test leaves no process and no descriptor behind.
 
-use crate::process;
+use crate::process::{self, Family};
 use crate::waiting::{PATIENCE, blocking_until};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 /// Runs a test, and then waits until it has left no child, no zombie, and no descriptor more than there were before.
-///
-/// The default context is never closed: its idle workers are killed here, and its cache has to notice.
 pub fn check(test: impl FnOnce()) {
     // The reactor of `async-io` opens its descriptors once and keeps them.
     drop(smol::Async::<OwnedFd>::new(rustix::pipe::pipe().expect("a pipe").0));
-    assert_eq!(process::children(), [], "a test begins without children");
+    assert!(Family::now().is_empty(), "a test begins alone");
     let before = descriptors();
     test();
-    let in_default_context = || offproc::default_context_statistics().idle_workers;
-    blocking_until(
-        || process::children().len() == in_default_context(),
-        || {
-            let in_use = in_default_context();
-            format!("children left: {:?}, {in_use} of them idle in the default context", process::describe_children())
-        },
-    );
-    for child in process::children() {
-        process::kill(child);
-    }
-    blocking_until(
-        || process::children().is_empty() && in_default_context() == 0,
-        || format!("children left: {:?}", process::describe_children()),
-    );
+    end_default_context();
+    blocking_until(|| Family::now().is_empty(), || format!("processes are left: {:?}", Family::now()));
     blocking_until(
         || descriptors().len() <= before.len(),
         || {
@@ -40,6 +25,23 @@ pub fn check(test: impl FnOnce()) {
                 before.len()
             )
         },
+    );
+}
+
+/// The default context is never closed, but it can be replaced once it has no workers. So its idle ones are killed,
+/// which its cache has to notice; no other context may have left any.
+fn end_default_context() {
+    let idle = || offproc::default_context_statistics().idle_workers;
+    blocking_until(
+        || idle() == 0 || Family::now().leaves().len() == idle(),
+        || format!("{} workers are idle in the default context, and there are: {:?}", idle(), Family::now()),
+    );
+    if idle() > 0 {
+        Family::now().leaves().into_iter().for_each(process::kill);
+    }
+    blocking_until(
+        || offproc::configure_default_context(offproc::WorkerContext::builder()).is_ok(),
+        || "the default context still has workers".to_owned(),
     );
 }
 

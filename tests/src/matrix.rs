@@ -1,28 +1,33 @@
 /// Makes tests of functions `async fn(Case)`: one for each runtime and each kind of worker, named for instance
 /// `kills_a_running_job::tokio_multi_thread::spawn`.
+///
+/// `matrix!(except fork: ...)` leaves out the kind of worker that promises less than the others.
 #[macro_export]
 macro_rules! matrix {
-    ($($body:ident),+ $(,)?) => {$(
+    (except fork: $($body:ident),+ $(,)?) => {
+        $($crate::matrix!(@runtimes $body [(spawn Spawn) (fork_server ForkServer)]);)+
+    };
+    ($($body:ident),+ $(,)?) => {
+        $($crate::matrix!(@runtimes $body [(spawn Spawn) (fork_server ForkServer) (fork Fork)]);)+
+    };
+    (@runtimes $body:ident $workers:tt) => {
         mod $body {
-            $crate::matrix!(@runtime tokio_current_thread TokioCurrentThread $body);
-            $crate::matrix!(@runtime tokio_multi_thread TokioMultiThread $body);
-            $crate::matrix!(@runtime async_std AsyncStd $body);
-            $crate::matrix!(@runtime smol Smol $body);
-            $crate::matrix!(@runtime futures_block_on FuturesBlockOn $body);
-        }
-    )+};
-    (@runtime $runtime:ident $executor:ident $body:ident) => {
-        mod $runtime {
-            $crate::matrix!(@workers spawn Spawn $executor $body);
+            $crate::matrix!(@runtime tokio_current_thread TokioCurrentThread $body $workers);
+            $crate::matrix!(@runtime tokio_multi_thread TokioMultiThread $body $workers);
+            $crate::matrix!(@runtime async_std AsyncStd $body $workers);
+            $crate::matrix!(@runtime smol Smol $body $workers);
+            $crate::matrix!(@runtime futures_block_on FuturesBlockOn $body $workers);
         }
     };
-    (@workers $workers:ident $kind:ident $executor:ident $body:ident) => {
-        #[test]
-        fn $workers() {
-            let case = $crate::Case::new($crate::Executor::$executor, $crate::WorkerKind::$kind);
-            let name = concat!(module_path!(), "::", stringify!($workers));
-            $crate::isolate::run(name, || case.executor().block_on(super::super::$body(case)));
-        }
+    (@runtime $runtime:ident $executor:ident $body:ident [$(($workers:ident $kind:ident))+]) => {
+        mod $runtime {$(
+            #[test]
+            fn $workers() {
+                let case = $crate::Case::new($crate::Executor::$executor, $crate::WorkerKind::$kind);
+                let name = concat!(module_path!(), "::", stringify!($workers));
+                $crate::isolate::run(name, || case.executor().block_on(super::super::$body(case)));
+            }
+        )+}
     };
 }
 

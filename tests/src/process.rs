@@ -7,21 +7,52 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-/// All children of this process, zombies included.
-#[must_use]
-pub fn children() -> Vec<u32> {
-    let own = std::process::id();
-    let listed = fs::read_dir("/proc").expect("/proc is mounted");
-    let numbers = listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    numbers.filter(|&pid| stat(pid).is_some_and(|stat| stat.parent == own)).collect()
+/// The children of this process and theirs, zombies included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Family(Vec<Member>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Member {
+    pid: u32,
+    name: String,
+    stat: Stat,
 }
 
-/// The children with what they are and do, for a message.
-#[must_use]
-pub fn describe_children() -> Vec<String> {
-    let describe =
-        |pid| format!("{pid} ({} {})", name(pid).unwrap_or_default(), stat(pid).map_or('?', |stat| stat.state));
-    children().into_iter().map(describe).collect()
+impl Family {
+    /// The family as it is now.
+    ///
+    /// # Panics
+    ///
+    /// There is no `/proc`.
+    #[must_use]
+    pub fn now() -> Self {
+        let listed = fs::read_dir("/proc").expect("/proc is mounted");
+        let numbers = listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let mut others: Vec<_> =
+            numbers.filter_map(|pid| Some(Member { pid, name: name(pid)?, stat: stat(pid)? })).collect();
+        let mut family = Vec::new();
+        let mut parents = vec![std::process::id()];
+        while let Some(parent) = parents.pop() {
+            let (children, rest) = others.into_iter().partition(|other: &Member| other.stat.parent == parent);
+            others = rest;
+            parents.extend(children.iter().map(|child| child.pid));
+            family.extend(children);
+        }
+        Self(family)
+    }
+
+    /// True when there is nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those without children: workers, but no fork server.
+    #[must_use]
+    pub fn leaves(&self) -> Vec<u32> {
+        let is_parent = |pid| self.0.iter().any(|member| member.stat.parent == pid);
+        self.0.iter().map(|member| member.pid).filter(|pid| !is_parent(*pid)).collect()
+    }
 }
 
 /// The name that `ps` shows.
@@ -101,6 +132,7 @@ pub fn reap_group(group: Pid) -> Vec<u32> {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Stat {
     state: char,
     parent: u32,

@@ -204,7 +204,7 @@ where
 
     fn requeue(self, lease: Lease) -> CallState<A, R> {
         let shared = Arc::clone(lease.shared());
-        let permit = lease.discard();
+        let permit = lease.let_go();
         self.queue(async move { shared.check_out(permit).await })
     }
 

@@ -57,10 +57,18 @@ impl Lease {
         Poll::Ready(outcome)
     }
 
-    /// The worker is gone, or going; the token stays with the call.
+    /// The worker is gone; the token stays with the call.
     pub(crate) fn discard(mut self) -> Permit {
         let loan = self.loan.take().expect("on loan");
         loan.shared.check_off();
+        loan.permit
+    }
+
+    /// The worker is leaving, and gets the time for it; the token stays with the call.
+    pub(crate) fn let_go(mut self) -> Permit {
+        let loan = self.loan.take().expect("on loan");
+        loan.shared.check_off();
+        loan.shared.dismiss(loan.worker);
         loan.permit
     }
 
@@ -115,8 +123,11 @@ impl Loan {
                 self.shared.check_in(self.worker);
                 drop(self.permit);
             }
-            // Gone before it took the job, which was abandoned: it need not run.
-            Some(Outcome::NotTaken) => self.shared.check_off(),
+            // It left before it took the job, which was abandoned: it need not run.
+            Some(Outcome::NotTaken) => {
+                self.shared.check_off();
+                self.shared.dismiss(self.worker);
+            }
             Some(Outcome::Broken(error)) => self.end_broken(error),
             None => {
                 self.worker.kill();

@@ -113,7 +113,7 @@ impl Shared {
             let mut lease = Lease::new(Arc::clone(self), worker, permit);
             match self.verdict(&mut lease).await {
                 Some(Verdict::Stays) => return Ok(lease),
-                Some(Verdict::Leaves) => permit = lease.discard(),
+                Some(Verdict::Leaves) => permit = lease.let_go(),
                 None => permit = lease.set_aside(),
             }
         }
@@ -250,7 +250,7 @@ impl Shared {
         self.lock().running -= 1;
     }
 
-    fn dismiss(self: &Arc<Self>, worker: Worker) {
+    pub(crate) fn dismiss(self: &Arc<Self>, worker: Worker) {
         let context = Arc::clone(self);
         let grace = Host::fallback().sleep(self.grace_period);
         let leaving = worker.dismiss(grace);

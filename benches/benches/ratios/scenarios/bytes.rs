@@ -9,6 +9,7 @@ use crate::peers::role::Role;
 use crate::peers::socket::SocketPeer;
 use crate::runtimes::Tokio;
 use crate::stats::{Samples, Summary, time};
+use offproc::SharedBytes;
 use serde_bytes::ByteBuf;
 use serde_json::json;
 use std::hint::black_box;
@@ -23,6 +24,7 @@ const SIZES: [usize; 9] = [KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 *
 #[derive(Default)]
 struct Ways {
     byte_buf: Samples,
+    shared: Samples,
     vec: Samples,
     socket: Samples,
     memcpy: Samples,
@@ -39,8 +41,6 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
         let ways = Tokio::Current.run(512, async move { measure(size, budget, &socket, &pool).await })??;
         note(size, ways, output);
     }
-    // SHARED-MEMORY: 100 MiB of `SharedBytes` to a worker that sums them, against summing them here, from the second
-    // call on: ≤ 1.2 ×.
     Ok(())
 }
 
@@ -48,6 +48,7 @@ async fn measure(size: usize, budget: Duration, socket: &SocketPeer, pool: &proc
     let mut ways = Ways::default();
     let (mut bytes, mut vec) = (ByteBuf::from(vec![1; size]), vec![1_u8; size]);
     let (source, mut copy) = (vec![1_u8; size], vec![0_u8; size]);
+    let shared = SharedBytes::copy_from_slice(&source)?;
     let mut slow = true;
     let begin = Instant::now();
     // The first round is for memory to be got and buffers to grow.
@@ -60,6 +61,9 @@ async fn measure(size: usize, budget: Duration, socket: &SocketPeer, pool: &proc
         let (sent, took) = timed_async(offproc::run_sync(echo_byte_buf, bytes)).await;
         bytes = sent?;
         kept(&mut ways.byte_buf, took);
+        let (sent, took) = timed_async(offproc::run_sync(echo_shared, shared.clone())).await;
+        drop(sent?);
+        kept(&mut ways.shared, took);
         kept(&mut ways.memcpy, timed(|| (0..4).for_each(|_| copy_into(black_box(&source), &mut copy))));
         kept(&mut ways.fresh, timed(|| (0..4).for_each(|_| drop(black_box(black_box(&source).clone())))));
         kept(&mut ways.socket, {
@@ -89,6 +93,7 @@ async fn measure(size: usize, budget: Duration, socket: &SocketPeer, pool: &proc
 fn note(size: usize, ways: Ways, output: &mut Output) {
     let named = [
         ("offproc, serde_bytes", ways.byte_buf),
+        ("offproc, SharedBytes", ways.shared),
         ("offproc, Vec<u8>", ways.vec),
         ("raw socketpair", ways.socket),
         ("four memcpys", ways.memcpy),
@@ -101,7 +106,7 @@ fn note(size: usize, ways: Ways, output: &mut Output) {
         merge(&mut result, summary.to_json(false));
         output.record("bytes", result);
     }
-    let [byte_buf, vec, socket, memcpy, ..] = &named;
+    let [byte_buf, _, vec, socket, memcpy, ..] = &named;
     let at = if size >= MIB { format!("{} MiB", size / MIB) } else { format!("{} KiB", size / KIB) };
     let mut row = |what: &str, (_, one): &(&str, Summary), (_, other): &(&str, Summary), bar| {
         let from = format!("{} / {}", time(one.p50()), time(other.p50()));
@@ -116,6 +121,10 @@ fn note(size: usize, ways: Ways, output: &mut Output) {
 }
 
 fn echo_byte_buf(bytes: ByteBuf) -> ByteBuf {
+    bytes
+}
+
+fn echo_shared(bytes: SharedBytes) -> SharedBytes {
     bytes
 }
 

@@ -11,6 +11,7 @@ mod memory;
 mod pace;
 mod paused;
 mod programs;
+mod shared_bytes;
 mod single_use;
 mod smol;
 mod syscalls;
@@ -41,6 +42,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { name: "throughput", about: "no-op calls a second from 1, 4 and 64 tasks", run: throughput::run },
     Scenario { name: "busy-share", about: "what share of two CPUs jobs of 100 us get", run: busy_share::run },
     Scenario { name: "bytes", about: "bytes there and back, by size", run: bytes::run },
+    Scenario { name: "shared-bytes", about: "100 MiB of SharedBytes, summed by a worker", run: shared_bytes::run },
     Scenario { name: "cold", about: "the first call of a worker, by the parent's memory", run: cold::run },
     Scenario { name: "single-use", about: "200 calls in a row, each on a worker of its own", run: single_use::run },
     Scenario { name: "ticker", about: "how late a 1 ms ticker is while 100 workers start", run: ticker::run },

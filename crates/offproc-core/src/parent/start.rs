@@ -37,12 +37,13 @@ impl Worker {
         let mut attempt = 0;
         loop {
             attempt += 1;
+            let mut launched = launcher.launch(host).await.map_err(Error::Spawn)?.0;
+            // While a fork server forks.
             let mut shared = match settings.transport() {
                 Transport::SharedMemory => Memory::create().map_err(Error::Spawn)?,
                 Transport::Stream => None,
             };
             let hello = settings.hello(shared.is_some()).map_err(|reason| Error::Spawn(io::Error::other(reason)))?;
-            let mut launched = launcher.launch(host).await.map_err(Error::Spawn)?.0;
             if let Some(shared) = &mut shared {
                 launched.descriptors.append(&mut shared.theirs);
             }

@@ -4,12 +4,13 @@
 //! A *turn* is a number. The parent takes the next one for each job and writes it to `turn`; the worker answers by
 //! writing it to `reply`, and after that, where it may retire, to `verdict`. Two more values of `turn` end it all:
 //! the worker writes [`LEFT`] when it leaves by itself, the parent [`CLOSED`] when it needs the worker no more. Both
-//! only replace a turn that has been answered, by compare-and-exchange, so that a job and a leave never cross: one of
-//! the two comes first, and the other side sees it.
+//! only replace the turn that their side saw last, by compare-and-exchange, so that a job and a leave never cross: one
+//! of the two comes first, and the other side sees it. (A parent that hangs up on a job takes it back, unless the
+//! worker has begun with it: `taken` tells.)
 //!
 //! Sleeping is Dekker's pattern: whoever wants to sleep says so, and then looks once more; whoever has news writes
 //! them, and then looks whether the other sleeps. With all four sequentially consistent, at least one of them sees
-//! the other. `tests/loom_turn.rs` checks all interleavings.
+//! the other. `tests/loom-turn` in the repository checks the interleavings.
 
 use super::sync::{AtomicU32, AtomicU64, Ordering};
 
