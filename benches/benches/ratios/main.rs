@@ -22,6 +22,7 @@ mod stats;
 use options::{Options, Request};
 use output::Output;
 use std::process::ExitCode;
+use std::time::Instant;
 
 fn main() -> ExitCode {
     // This program is started anew in several parts. A worker of ours never gets here; a peer's process leaves here.
@@ -44,11 +45,13 @@ fn main() -> ExitCode {
     for scenario in scenarios::ALL.iter().filter(|scenario| options.wants(scenario.name)) {
         let others = quiet::wait(&options);
         output.begin(scenario.name, scenario.about, others);
+        let began = Instant::now();
         if let Err(error) = (scenario.run)(&options, &mut output) {
             // A slow machine is no failure; a call that fails is one.
             println!("  {} failed: {error}", scenario.name);
             broken = true;
         }
+        println!("  ({:.1} s)", began.elapsed().as_secs_f64());
     }
     output.print_summary();
     if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }

@@ -70,15 +70,15 @@ pub(crate) fn socket() -> io::Result<Way> {
 }
 
 pub(crate) fn futex() -> io::Result<Way> {
-    memory(name::FUTEX, Duration::ZERO)
+    memory(name::FUTEX, Duration::ZERO, Duration::ZERO)
 }
 
-/// What ours could reach: spins like its worker, before both sides sleep.
+/// What ours could reach: it spins like its worker, and looks like its caller, before they sleep.
 pub(crate) fn spinning() -> io::Result<Way> {
-    memory(name::SPINNING, Duration::from_micros(50))
+    memory(name::SPINNING, Duration::from_micros(50), Duration::from_micros(2))
 }
 
-fn memory(name: &'static str, spin: Duration) -> io::Result<Way> {
-    let peer = Arc::new(MemoryPeer::start(spin)?);
+fn memory(name: &'static str, spin: Duration, look: Duration) -> io::Result<Way> {
+    let peer = Arc::new(MemoryPeer::start(spin, look)?);
     Ok(Way::blocking(name, move || peer.call()))
 }

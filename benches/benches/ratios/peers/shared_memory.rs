@@ -98,19 +98,19 @@ impl Drop for Mapping {
 #[derive(Debug)]
 pub(crate) struct MemoryPeer {
     memory: Mapping,
-    spin: Duration,
+    look: Duration,
     count: AtomicU32,
     _player: Player,
 }
 
 impl MemoryPeer {
-    /// Both sides spin that long before they sleep.
-    pub(crate) fn start(spin: Duration) -> io::Result<Self> {
+    /// The process spins for a while before it sleeps, and the caller looks for a while before it does.
+    pub(crate) fn start(spin: Duration, look: Duration) -> io::Result<Self> {
         let file = rustix::fs::memfd_create("bench", MemfdFlags::CLOEXEC)?;
         rustix::fs::ftruncate(&file, size_of::<[Line; 2]>() as u64)?;
         let memory = Mapping::new(&file)?;
         let player = Player::start(Role::Shared { spin }, Some(file))?;
-        Ok(Self { memory, spin, count: AtomicU32::new(0), _player: player })
+        Ok(Self { memory, look, count: AtomicU32::new(0), _player: player })
     }
 
     /// A word there and back. One caller at a time.
@@ -119,7 +119,7 @@ impl MemoryPeer {
         self.count.store(count, SeqCst);
         let [request, reply] = self.memory.lines();
         request.write(count);
-        reply.wait_for(count, self.spin);
+        reply.wait_for(count, self.look);
     }
 }
 
