@@ -38,12 +38,12 @@ async fn is_bounded(case: Case) {
     context.close().await.unwrap();
 }
 
-/// Forks of the program cannot make calls, and say so.
+/// A fork of the program cannot make calls, and says so.
 async fn is_never_a_hang(case: Case) {
     let context = case.context();
     let (_, nested) = context.run_sync(nested_pids, ()).await.unwrap();
     if let Err(refusal) = nested {
-        assert!(refusal.contains("fork of the program"), "{refusal}");
+        assert!(refusal.contains("fork of"), "{refusal}");
     }
     context.close().await.unwrap();
 }

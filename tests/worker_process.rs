@@ -43,7 +43,9 @@ async fn ignores_sigint_and_no_other_signal_of_note(case: Case) {
     };
     let (ignored, blocked) = context.run_sync(masks, ()).await.unwrap();
     let expected = [libc::SIGINT, libc::SIGPIPE].iter().fold(0_u64, |mask, signal| mask | 1 << (signal - 1));
-    assert_eq!((ignored, blocked), (expected, 0), "SIGPIPE is ignored in every Rust program");
+    // The C library keeps 32 and 33 for itself and lets nobody change them.
+    let changeable = !(0b11 << 31);
+    assert_eq!((ignored & changeable, blocked), (expected, 0), "SIGPIPE is ignored in every Rust program");
     context.close().await.unwrap();
 }
 

@@ -104,7 +104,12 @@ impl Drop for Lease {
             loan.worker.kill();
             loan.shared.check_off();
         } else {
-            entrust(loan.see_through());
+            let shared = Arc::clone(&loan.shared);
+            shared.begin_abandoned();
+            entrust(async move {
+                loan.see_through().await;
+                shared.end_abandoned();
+            });
         }
     }
 }
@@ -124,7 +129,8 @@ impl Loan {
                 drop(self.permit);
             }
             // It left before it took the job, which was abandoned: it need not run.
-            Some(Outcome::NotTaken) => {
+            Some(Outcome::NotTaken(unclean)) => {
+                self.shared.note(unclean);
                 self.shared.check_off();
                 self.shared.dismiss(self.worker);
             }
@@ -139,7 +145,7 @@ impl Loan {
     }
 
     fn end_broken(self, error: BrokenWorkerError) {
-        self.shared.note(error);
+        self.shared.note(Some(error));
         self.shared.check_off();
     }
 }

@@ -37,11 +37,13 @@ struct State {
     idle: Vec<Worker>,
     running: usize,
     starting: usize,
-    /// Every worker that has not been reaped.
-    members: HashMap<u32, WorkerProcess>,
+    /// Every worker that has not been reaped, by its serial number.
+    members: HashMap<u64, WorkerProcess>,
     closed: bool,
     /// Closed, and nothing left.
     over: bool,
+    /// Jobs that nobody waits for any more.
+    abandoned: usize,
     unclean: Option<BrokenWorkerError>,
     failed_starts: u32,
     next_start: Option<Instant>,
@@ -81,6 +83,7 @@ impl Shared {
         let Some(worker) = state.idle.pop() else { return Ok(Err(permit)) };
         state.running += 1;
         drop(state);
+        self.top_up();
         Ok(Ok(Lease::new(Arc::clone(self), worker, permit)))
     }
 
@@ -90,6 +93,7 @@ impl Shared {
     ///
     /// Dropping the future puts a cached worker back and ends one that was being started.
     pub(crate) async fn check_out(self: &Arc<Self>, mut permit: Permit) -> Result<Lease, Error> {
+        let mut has_waited = false;
         loop {
             may_call()?;
             let cached = {
@@ -97,7 +101,8 @@ impl Shared {
                 if state.closed {
                     return Err(Error::Closed);
                 }
-                let cached = state.idle.pop();
+                // The late ones are at the far end: where one comes up again, there are no others.
+                let cached = state.idle.pop_if(|worker| !(has_waited && worker.is_late()));
                 match cached {
                     Some(_) => state.running += 1,
                     None => state.starting += 1,
@@ -110,11 +115,12 @@ impl Shared {
                 self.top_up();
                 return Ok(Lease::new(Arc::clone(self), worker, permit));
             };
+            self.top_up();
             let mut lease = Lease::new(Arc::clone(self), worker, permit);
             match self.verdict(&mut lease).await {
                 Some(Verdict::Stays) => return Ok(lease),
                 Some(Verdict::Leaves) => permit = lease.let_go(),
-                None => permit = lease.set_aside(),
+                None => (permit, has_waited) = (lease.set_aside(), true),
             }
         }
     }
@@ -179,10 +185,10 @@ impl Shared {
             Ok(worker) => {
                 state.failed_starts = 0;
                 state.next_start = None;
-                state.members.insert(worker.pid(), worker.process());
+                state.members.insert(worker.serial(), worker.process());
                 drop(state);
-                let (context, pid) = (Arc::downgrade(self), worker.pid());
-                worker.on_end(move |blame| Self::worker_ended(&context, pid, blame));
+                let (context, serial) = (Arc::downgrade(self), worker.serial());
+                worker.on_end(move |blame| Self::worker_ended(&context, serial, blame));
                 drop(counted);
                 Ok(worker)
             }
@@ -200,30 +206,41 @@ impl Shared {
     }
 
     /// Called by the keeper when a worker has been reaped.
-    fn worker_ended(context: &Weak<Self>, pid: u32, blame: Option<BrokenWorkerError>) {
+    fn worker_ended(context: &Weak<Self>, serial: u64, blame: Option<BrokenWorkerError>) {
         let Some(shared) = context.upgrade() else { return };
         let mut state = shared.lock();
-        state.members.remove(&pid);
-        let dead = state.idle.iter().position(|worker| worker.pid() == pid);
+        state.members.remove(&serial);
+        let dead = state.idle.iter().position(|worker| worker.serial() == serial);
         let dead = dead.map(|at| state.idle.remove(at));
         state.note(blame);
         drop(state);
         drop(dead);
         shared.changed.notify(usize::MAX);
-        shared.top_up();
     }
 
     /// Notes the unclean end of a worker that no caller is told of.
-    pub(crate) fn note(&self, unclean: BrokenWorkerError) {
-        self.lock().note(Some(unclean));
+    pub(crate) fn note(&self, unclean: Option<BrokenWorkerError>) {
+        self.lock().note(unclean);
+    }
+
+    /// A caller has gone and left its job under way.
+    pub(crate) fn begin_abandoned(&self) {
+        self.lock().abandoned += 1;
+    }
+
+    /// Its end is known and noted.
+    pub(crate) fn end_abandoned(&self) {
+        self.lock().abandoned -= 1;
+        self.changed.notify(usize::MAX);
     }
 
     /// A worker comes back from a job; it goes to the cache, or on its way.
-    pub(crate) fn check_in(self: &Arc<Self>, worker: Worker) {
+    pub(crate) fn check_in(self: &Arc<Self>, mut worker: Worker) {
         let mut state = self.lock();
+        state.note(worker.take_untold());
         state.running -= 1;
         // One that has ended meanwhile is no member any more.
-        let stays = !state.closed && !worker.is_spent() && state.members.contains_key(&worker.pid());
+        let stays = !state.closed && !worker.is_spent() && state.members.contains_key(&worker.serial());
         if stays {
             state.idle.push(worker);
         } else {
@@ -237,7 +254,7 @@ impl Shared {
         worker.set_late();
         let mut state = self.lock();
         state.running -= 1;
-        if !state.closed && state.members.contains_key(&worker.pid()) {
+        if !state.closed && state.members.contains_key(&worker.serial()) {
             state.idle.insert(0, worker);
         } else {
             drop(state);
@@ -275,7 +292,8 @@ impl Shared {
         }
         let shared = Arc::clone(self);
         entrust(async move {
-            shared.until(|state| state.members.is_empty() && state.starting == 0).await;
+            // An abandoned job may have ended its worker, and not have told of it yet.
+            shared.until(|state| state.members.is_empty() && state.starting == 0 && state.abandoned == 0).await;
             // After its workers: a fork server is who reaps them.
             shared.launcher.close().await;
             shared.lock().over = true;

@@ -22,8 +22,9 @@ use std::time::{Duration, Instant};
 pub enum Outcome {
     /// The worker answered.
     Answered(Answer),
-    /// The worker had left, or was gone, before it took the job: it did not run, and may run elsewhere.
-    NotTaken,
+    /// The worker had left, or was gone, before it took the job: it did not run, and may run elsewhere. If the worker
+    /// ended uncleanly and nobody was told, here is how.
+    NotTaken(Option<BrokenWorkerError>),
     /// The worker died, and the job may have begun.
     Broken(BrokenWorkerError),
 }
@@ -51,6 +52,7 @@ pub struct Worker {
     hung_up: bool,
     is_spent: bool,
     is_late: bool,
+    untold: Option<BrokenWorkerError>,
 }
 
 impl Worker {
@@ -72,6 +74,7 @@ impl Worker {
             hung_up: false,
             is_spent: false,
             is_late: false,
+            untold: None,
         }
     }
 
@@ -81,10 +84,10 @@ impl Worker {
         WorkerProcess(Arc::clone(&self.process.0))
     }
 
-    /// The process id.
+    /// Tells this worker from any other that this process has, or had; process ids are used again.
     #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.process.0.pid()
+    pub fn serial(&self) -> u64 {
+        self.process.0.serial()
     }
 
     /// Has `told` called, on the keeper's thread, once the process has ended, with an error where it ended uncleanly
@@ -114,11 +117,12 @@ impl Worker {
         };
         match written {
             Ok(written) => {
-                self.line
-                    .post(written, outgoing)
-                    .map_err(|e| refused(format!("the descriptors of the argument could not be sent: {e}")))?;
+                // Before the job is out: a worker that dies of it at once has not died idle.
                 self.process.0.set_phase(Phase::Job);
-                Ok(())
+                self.line.post(written, outgoing).map_err(|e| {
+                    self.process.0.set_phase(Phase::Idle);
+                    refused(format!("the descriptors of the argument could not be sent: {e}"))
+                })
             }
             Err(message) => {
                 self.line.put_back(outgoing);
@@ -140,6 +144,9 @@ impl Worker {
                             // It is about to abort, which is not to be told as a second error.
                             self.process.0.kill();
                             self.is_spent = true;
+                        } else if self.gives_verdicts {
+                            // Its `retire` function may have ended it before the answer was looked at.
+                            self.untold = self.process.0.was_idle();
                         }
                         self.awaits_verdict = self.gives_verdicts;
                         Outcome::Answered(answer)
@@ -158,9 +165,8 @@ impl Worker {
     }
 
     fn not_taken(&mut self) -> Outcome {
-        self.process.0.set_phase(Phase::Shutdown);
         self.is_spent = true;
-        Outcome::NotTaken
+        Outcome::NotTaken(self.process.0.was_idle())
     }
 
     /// A worker that does not keep to the protocol is killed; its death is then reported as any other.
@@ -185,6 +191,18 @@ impl Worker {
         Poll::Ready(if self.is_spent() { Verdict::Leaves } else { Verdict::Stays })
     }
 
+    /// Its end, when that came after its answer, was unclean, and nobody was told.
+    #[must_use]
+    pub fn take_untold(&mut self) -> Option<BrokenWorkerError> {
+        self.untold.take()
+    }
+
+    /// How the process ended, or that it has not, as an error.
+    #[must_use]
+    pub fn error(&self) -> BrokenWorkerError {
+        self.process.0.error()
+    }
+
     /// True when its verdict was waited for before, and did not come in time.
     #[must_use]
     pub fn is_late(&self) -> bool {
@@ -194,12 +212,6 @@ impl Worker {
     /// Notes that its verdict did not come in time.
     pub fn set_late(&mut self) {
         self.is_late = true;
-    }
-
-    /// How the process ended, or that it has not, as an error.
-    #[must_use]
-    pub fn error(&self) -> BrokenWorkerError {
-        self.process.0.error()
     }
 
     /// True when it will take no other job.

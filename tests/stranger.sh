@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# A crate that knows nothing of offproc but its ten lines: as a program, a test and a doc-test, in debug, in release,
+# and with every setting that moves or strips code.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+crate=$(mktemp -d)
+trap 'rm -rf "$crate"' EXIT
+mkdir -p "$crate/src" "$crate/tests"
+
+cat > "$crate/Cargo.toml" <<MANIFEST
+[package]
+name = "stranger"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+offproc = { path = "$here/../crates/offproc", features = ["tokio"] }
+tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+
+[profile.extreme]
+inherits = "release"
+lto = "fat"
+codegen-units = 1
+panic = "abort"
+strip = true
+
+[workspace]
+MANIFEST
+cp "$here/../Cargo.lock" "$crate/Cargo.lock"
+
+cat > "$crate/src/main.rs" <<'RUST'
+use offproc::run_sync;
+
+fn fibonacci(n: u32) -> u64 { if n < 2 { n.into() } else { fibonacci(n - 1) + fibonacci(n - 2) } }
+
+#[tokio::main]
+async fn main() -> Result<(), offproc::Error> {
+    println!("{}", run_sync(fibonacci, 20).await?);
+    // Under `panic = "abort"` as well, a panic is told, and the next call works.
+    match run_sync(|n: u32| -> u32 { panic!("no {n}") }, 7).await {
+        Err(offproc::Error::Panicked(panic)) => assert_eq!(panic.message(), "no 7"),
+        other => panic!("not a panic: {other:?}"),
+    }
+    assert_eq!(run_sync(fibonacci, 10).await?, 55);
+    Ok(())
+}
+RUST
+
+cat > "$crate/src/lib.rs" <<'RUST'
+//! ```
+//! use offproc::run_sync;
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), offproc::Error> {
+//! assert_eq!(run_sync(|(a, b)| a + b, (1, 2)).await?, 3);
+//! # Ok(())
+//! # }
+//! ```
+
+/// What its users do not know to come from another process.
+pub async fn doubled(n: u64) -> u64 {
+    offproc::run_sync(|n| n * 2, n).await.unwrap()
+}
+
+#[tokio::test]
+async fn in_a_unit_test() {
+    assert_eq!(doubled(2).await, 4);
+}
+RUST
+
+cat > "$crate/tests/integration.rs" <<'RUST'
+#[test]
+fn in_an_integration_test() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert_eq!(runtime.block_on(stranger::doubled(21)), 42);
+}
+RUST
+
+cd "$crate"
+export CARGO_TARGET_DIR=${STRANGER_TARGET_DIR:-$crate/target}
+unset RUSTFLAGS
+
+run() {
+    echo "+ $*"
+    "$@"
+}
+program() {
+    local printed
+    printed=$(run cargo run --quiet --bin stranger "$@" | tee /dev/stderr | tail -n 1)
+    [ "$printed" = 6765 ] || { echo "the program printed '$printed', not 6765"; exit 1; }
+}
+
+program
+program --release
+program --profile extreme
+run cargo test --quiet
+run cargo test --quiet --profile extreme --lib --tests
+if cargo nextest --version > /dev/null 2>&1; then
+    run cargo nextest run --show-progress none
+else
+    echo "cargo-nextest is not installed: the run under it is left out"
+fi
