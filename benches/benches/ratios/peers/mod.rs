@@ -1,0 +1,6 @@
+//! What ours is compared with: other ways to have a function called, and what the bare system can do.
+
+pub(crate) mod pools;
+pub(crate) mod role;
+pub(crate) mod shared_memory;
+pub(crate) mod socket;

@@ -1,0 +1,81 @@
+//! How much of two CPUs jobs of 100 us get, when there are always more of them waiting.
+
+use super::Outcome;
+use crate::figure::Bar;
+use crate::options::Options;
+use crate::output::Output;
+use crate::peers::pools::name;
+use crate::runtimes::Tokio;
+use crate::stats::median;
+use offproc::{Limiter, WorkerContext};
+use rustix::time::{ClockId, clock_gettime};
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+const JOB: Duration = Duration::from_micros(100);
+const TASKS: usize = 64;
+const WORKERS: usize = 2;
+
+pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
+    let turns = options.pick(2, 5);
+    let turn = Duration::from_millis(options.pick(150, 600));
+    for runtime in Tokio::BOTH {
+        let (ours, theirs) = runtime.run(WORKERS, async move {
+            let context = WorkerContext::builder().open().expect("the settings are fine");
+            let limiter = Limiter::new(WORKERS);
+            let offproc = {
+                let context = context.clone();
+                move || {
+                    let call = context.run_sync(burn, JOB).limiter(&limiter);
+                    async { call.await.expect("burning time succeeds") }
+                }
+            };
+            let spawn_blocking =
+                || async { tokio::task::spawn_blocking(|| burn(JOB)).await.expect("burning time does not panic") };
+            let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+            share(Duration::from_millis(50), offproc.clone()).await;
+            for _ in 0..turns {
+                ours.push(share(turn, offproc.clone()).await);
+                theirs.push(share(turn, spawn_blocking).await);
+            }
+            let _ = context.close().await;
+            (median(ours), median(theirs))
+        })?;
+        let name = format!("jobs of 100 us, 64 tasks, 2 workers, {runtime}: share of two CPUs");
+        let from = format!("{} with two threads: {:.1} %", name::SPAWN_BLOCKING, theirs * 100.0);
+        output.figure(name, ours * 100.0, "%", Bar::AtLeast(93.0), from);
+    }
+    Ok(())
+}
+
+/// Uses the CPU for so long; time in which others have it does not count.
+fn burn(time: Duration) {
+    let used = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("used time is positive");
+    let begin = used();
+    while used() - begin < time {
+        std::hint::spin_loop();
+    }
+}
+
+/// The time that jobs had the CPU, as a share of what two CPUs have.
+async fn share<C, F>(time: Duration, job: C) -> f64
+where
+    C: Fn() -> F + Clone + Send + 'static,
+    F: Future<Output = ()> + Send,
+{
+    let begin = Instant::now();
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..TASKS {
+        let job = job.clone();
+        running.spawn(async move {
+            let mut jobs = 0_u32;
+            while begin.elapsed() < time {
+                job().await;
+                jobs += 1;
+            }
+            jobs
+        });
+    }
+    let jobs: u32 = running.join_all().await.iter().sum();
+    f64::from(jobs) * JOB.as_secs_f64() / (begin.elapsed().as_secs_f64() * WORKERS as f64)
+}
