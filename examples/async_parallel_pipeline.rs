@@ -19,8 +19,8 @@ use tokio::time::{sleep, timeout};
 const BLOCKS: u32 = 60;
 const BLOCK: usize = 1 << 20;
 const RACERS: u64 = 4;
-/// How many leading zeros the race is for: some millions of attempts.
-const ZEROS: u32 = 25;
+/// How many leading zeros the race is for. One number in 2^28 has them.
+const ZEROS: u32 = 28;
 
 /// FNV-1a.
 fn digest(bytes: &[u8]) -> u64 {
