@@ -43,7 +43,7 @@ impl Image {
     }
 
     /// The addresses of the executable's constructors (`.init_array`), empty where there is no dynamic section.
-    #[cfg(feature = "auto-init")]
+    #[cfg(all(feature = "auto-init", not(miri)))]
     pub(crate) fn constructors(&self) -> impl Iterator<Item = usize> + use<> {
         self.init_array.clone().step_by(size_of::<usize>()).map(|entry| {
             // SAFETY: the dynamic section of the running program names this range as its array of constructors; the

@@ -13,6 +13,7 @@ pub(crate) mod sealed;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod shared_memory;
 pub(crate) mod signals;
-#[cfg(feature = "auto-init")]
+// Miri runs constructors without arguments, and has no workers.
+#[cfg(all(feature = "auto-init", not(miri)))]
 mod start;
 pub(crate) mod status;

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::sys::shared_memory::SharedFutex;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -109,6 +109,63 @@ fn a_worker_whose_time_is_up_leaves_or_answers() {
             assert!(answered == 20 || end == Found::Idle);
         });
     }
+}
+
+/// Counts how often it would have made a system call.
+#[derive(Default)]
+struct Counted {
+    waits: Cell<u32>,
+    wakes: Cell<u32>,
+}
+
+impl Futex for Counted {
+    fn wait(&self, word: &AtomicU32, seen: u32) -> bool {
+        self.waits.set(self.waits.get() + 1);
+        // Something comes just now.
+        word.compare_exchange(seen, next(seen), Ordering::SeqCst, Ordering::Relaxed).unwrap();
+        true
+    }
+
+    fn wake(&self, _word: &AtomicU32) {
+        self.wakes.set(self.wakes.get() + 1);
+    }
+}
+
+#[test]
+fn nobody_is_woken_who_does_not_sleep() {
+    let (turns, futex) = (Turns::default(), Counted::default());
+    assert!(turns.post(0, 1, &futex));
+    assert_eq!(turns.look(0), Some(Found::Job(1)));
+    assert!(!turns.reply(1), "the parent is awake");
+    assert!(!turns.tell(1, true), "the parent is awake");
+    // It has slept once, and does no more.
+    assert_eq!(turns.sleep(1, &futex), Found::Job(2));
+    assert!(turns.post(2, 3, &futex));
+    turns.hang_up(3, &futex);
+    assert_eq!((futex.waits.get(), futex.wakes.get()), (1, 0));
+}
+
+#[test]
+fn the_bell_is_rung_once_for_who_asked_for_it_in_this_turn() {
+    let (turns, futex) = (Turns::default(), Counted::default());
+    assert!(turns.post(0, 1, &futex));
+    turns.park();
+    assert!(turns.reply(1));
+    assert!(!turns.tell(1, true), "it was rung, and not asked for again");
+    turns.park();
+    assert!(turns.post(1, 2, &futex));
+    assert!(!turns.reply(2), "it was asked for in the turn before");
+}
+
+#[test]
+fn who_is_about_to_sleep_and_finds_something_does_not() {
+    let (turns, futex) = (Turns::default(), Counted::default());
+    assert!(turns.post(0, 1, &futex));
+    assert_eq!(turns.sleep(0, &futex), Found::Job(1));
+    turns.hang_up(1, &futex);
+    assert_eq!(turns.sleep(1, &futex), Found::Closed);
+    assert!(!turns.leave(1) && !turns.post(1, 2, &futex), "it is over");
+    assert_eq!((futex.waits.get(), futex.wakes.get()), (0, 0));
 }
 
 #[test]
