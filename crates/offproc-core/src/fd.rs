@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 /// # Examples
 ///
 /// ```
-/// use offproc_core::Fd;
+/// use offproc::Fd;
 /// use std::fs::File;
 ///
 /// fn length(file: Fd<File>) -> u64 {

@@ -27,8 +27,18 @@ pub use sys::descriptors::Descriptor;
 pub use wire::hello::{Resource, Signals};
 pub use wire::message::Answer;
 
-/// Serves and exits in a worker process; returns in any other. The first line of `main`, where the feature
-/// `auto-init` is off; a second call does nothing.
+/// Serves and exits in a worker process; returns in any other.
+///
+/// The first line of `main`, where the feature `auto-init` is off: whatever comes before it runs in each worker, too. A
+/// program that does not call it cannot start workers: its calls get [`Error::Spawn`]. With `auto-init`, and when it is
+/// called again, it does nothing.
+///
+/// # Examples
+///
+/// ```no_run
+/// offproc::init();
+/// // … and then everything else.
+/// ```
 pub fn init() {
     worker::entry::enter(|| {});
 }

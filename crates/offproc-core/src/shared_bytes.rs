@@ -16,13 +16,16 @@ use std::sync::{Arc, Weak};
 /// only a descriptor is sent. A worker keeps the mapping of a buffer for as long as the caller has it, so the same
 /// buffer sent again costs nothing. Clones share the memory.
 ///
-/// Outside a call (in JSON, in a file), it serialises as plain bytes. On the stream transport it is copied, with the
-/// same result.
+/// Outside a call (in JSON, in a file), it serialises as plain bytes.
+///
+/// # Platform-specific behaviour
+///
+/// On the stream transport it is copied, with the same result.
 ///
 /// # Examples
 ///
 /// ```
-/// use offproc_core::SharedBytes;
+/// use offproc::SharedBytes;
 ///
 /// let bytes = SharedBytes::copy_from_slice(b"many bytes")?;
 /// assert_eq!(bytes.len(), 10);

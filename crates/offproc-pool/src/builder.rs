@@ -22,6 +22,8 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// Builds a [`WorkerContext`].
+///
+/// Settings are checked by [`open`](Self::open), not before.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `open` is called"]
 pub struct WorkerContextBuilder {
@@ -95,27 +97,32 @@ impl WorkerContextBuilder {
     }
 
     /// How many workers are started ahead of need and kept idle; 0 by default. A call then finds a worker even when
-    /// the one before it has just retired. They start with the first call.
+    /// the one before it has just retired. They start with the first call, and are made up to this number again
+    /// whenever a call had to start a worker, and whenever a worker has ended.
     pub fn spare_workers(mut self, count: usize) -> Self {
         self.spare_workers = count;
         self
     }
 
-    /// How workers come to be; [`WorkerType::Spawn`] by default.
+    /// How workers come to be; [`WorkerType::Spawn`] by default. [`WorkerType`] tells which are there on which
+    /// platform.
     pub fn worker_type(mut self, worker_type: WorkerType) -> Self {
         self.worker_type = worker_type;
         self
     }
 
     /// For [`WorkerType::ForkServer`]: a function that the helper runs once, before it forks the first worker. What it
-    /// leaves in memory is in every worker of the context, shared until it is written to. It must leave no thread
-    /// behind. For other types of worker it is not run.
+    /// leaves in memory is in every worker of the context, shared until it is written to. For other types of worker it
+    /// is not run.
+    ///
+    /// It must leave no thread behind: the call that needed the worker then gets
+    /// [`Error::Spawn`](crate::Error::Spawn), as it does when `preload` panics.
     pub fn preload(mut self, preload: fn()) -> Self {
         self.settings.preload = Some(preload);
         self
     }
 
-    /// Which signals reach workers.
+    /// Which signals reach workers; [`Signals::Inherit`] by default.
     pub fn signals(mut self, signals: Signals) -> Self {
         self.settings.signals = signals;
         self
@@ -140,13 +147,18 @@ impl WorkerContextBuilder {
         self
     }
 
-    /// The niceness of workers, from -20 to 19: the higher, the more they let others go first.
+    /// The niceness of workers, from -20 to 19: the higher, the more they let others go first. The program's by default;
+    /// a lower one than that needs privileges.
     pub fn nice(mut self, nice: i32) -> Self {
         self.settings.nice = Some(nice);
         self
     }
 
-    /// The CPUs that workers may run on, by number; Linux only.
+    /// The CPUs that workers may run on, by number; those of the program by default.
+    ///
+    /// # Platform-specific behaviour
+    ///
+    /// Linux only. Elsewhere a worker cannot be started with it: [`Error::Spawn`](crate::Error::Spawn).
     pub fn cpu_affinity(mut self, cpus: impl IntoIterator<Item = usize>) -> Self {
         self.settings.cpus = Some(cpus.into_iter().collect());
         self
@@ -163,12 +175,17 @@ impl WorkerContextBuilder {
     }
 
     /// How jobs and answers travel; through shared memory by default, where there is some.
+    ///
+    /// # Platform-specific behaviour
+    ///
+    /// Only Linux has [`Transport::SharedMemory`]; elsewhere, and with a limit on
+    /// [`Resource::FileSize`](crate::Resource::FileSize), it means [`Transport::Stream`].
     pub fn transport(mut self, transport: Transport) -> Self {
         self.settings.transport = transport;
         self
     }
 
-    /// Limits a resource for each worker; never above what the program itself may have.
+    /// Limits a resource for each worker, softly and hard; never above what the program itself may have.
     pub fn resource_limit(mut self, resource: Resource, most: u64) -> Self {
         self.settings.limits.push((resource, most));
         self
@@ -195,7 +212,8 @@ impl WorkerContextBuilder {
         self
     }
 
-    /// Pins the context to one runtime, instead of the one that polls each call.
+    /// Pins the context to one runtime, instead of the one that polls each call. Once that runtime has ended, the
+    /// context's calls fail.
     pub fn runtime(mut self, runtime: impl Runtime) -> Self {
         self.runtime = Some(Arc::new(runtime));
         self
@@ -205,7 +223,8 @@ impl WorkerContextBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`]: a setting makes no sense, or `init` or `retire` is not part of this program's executable.
+    /// [`ConfigError`]: a setting makes no sense, or `init`, `retire` or `preload` is not part of this program's
+    /// executable.
     pub fn open(self) -> Result<WorkerContext, ConfigError> {
         self.settings.check().map_err(ConfigError)?;
         Ok(WorkerContext::open(self))

@@ -15,7 +15,22 @@ use std::time::Duration;
 
 /// A call that has not begun: set what it needs, then `.await` it.
 ///
-/// Nothing happens before the first poll of the future it turns into.
+/// Nothing happens before the first poll of the future it turns into. Where a future is asked for, not something that
+/// can be awaited, use [`into_future`](IntoFuture::into_future).
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use offproc::{Limiter, run_sync};
+/// use std::time::Duration;
+///
+/// let limiter = Limiter::new(2);
+/// let call = run_sync(|x: u32| x + 1, 1).limiter(&limiter).time_limit(Duration::from_secs(10)).kill_on_cancel(true);
+/// assert_eq!(call.await?, 2);
+/// # Ok::<(), offproc::Error>(())
+/// # }).unwrap();
+/// ```
 #[must_use = "a call does nothing until it is awaited"]
 pub struct RunSync<A, R> {
     function: fn(A) -> R,
@@ -34,7 +49,11 @@ struct Options {
 /// Runs `f(arg)` in a cached worker process of the current context.
 ///
 /// The current context is that of the innermost [`cache_scope`](crate::cache_scope) around the first poll, or else the
-/// default one. `f` is a plain function, or a closure that captures nothing; several arguments travel as a tuple.
+/// default one. `f` is a plain function, or a closure that captures nothing; several arguments travel as a tuple. A
+/// closure that never returns needs its return type written: `|()| -> () { loop {} }`.
+///
+/// The argument is serialised, and the result deserialised, in the polls of the call. For large bytes, use
+/// [`SharedBytes`](offproc_core::SharedBytes) or `serde_bytes`: a `Vec<u8>` is slow.
 ///
 /// # Errors
 ///
@@ -44,6 +63,22 @@ struct Options {
 ///
 /// Dropping the future before it has a worker cancels the call: it never runs. After that, the job is killed with its
 /// worker if [`kill_on_cancel`](RunSync::kill_on_cancel) is set, and otherwise runs to its end unobserved.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use offproc::run_sync;
+///
+/// fn fibonacci(n: u32) -> u64 {
+///     if n < 2 { n.into() } else { fibonacci(n - 1) + fibonacci(n - 2) }
+/// }
+///
+/// assert_eq!(run_sync(fibonacci, 20).await?, 6765);
+/// assert_eq!(run_sync(|(a, b): (u32, u32)| a + b, (1, 2)).await?, 3);
+/// # Ok::<(), offproc::Error>(())
+/// # }).unwrap();
+/// ```
 pub fn run_sync<A, R>(f: fn(A) -> R, arg: A) -> RunSync<A, R>
 where
     A: Serialize + DeserializeOwned,
@@ -63,6 +98,21 @@ impl<A, R> RunSync<A, R> {
     /// With `true`, the worker has been sent SIGKILL (`TerminateProcess` on Windows) by the time `drop` returns, and
     /// is reaped without anybody's help. With `false`, the job runs to its end, its result is thrown away, its limiter
     /// token stays taken until then, and the worker goes back to the cache.
+    ///
+    /// What the job has started itself, other processes, is not killed with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use futures_lite::FutureExt;
+    /// use offproc::run_sync;
+    ///
+    /// let endless = async { Some(run_sync(|()| -> () { loop {} }, ()).kill_on_cancel(true).await) };
+    /// let nothing = endless.or(async { None }).await; // drops the call, and so ends the loop
+    /// assert!(nothing.is_none());
+    /// # });
+    /// ```
     pub fn kill_on_cancel(mut self, kill: bool) -> Self {
         self.options.kill_on_cancel = kill;
         self
@@ -74,8 +124,13 @@ impl<A, R> RunSync<A, R> {
         self
     }
 
+    /// How long the job may run; as long as it likes by default.
+    ///
     /// Wall-clock time from the moment the job starts in its worker; waiting for a token and starting a worker do not
     /// count. Past it, the worker is killed and the call ends with [`Error::TimedOut`].
+    ///
+    /// The limit is the call's: a job that is abandoned, its call dropped without
+    /// [`kill_on_cancel`](Self::kill_on_cancel), has none any more.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.options.time_limit = Some(limit);
         self
@@ -105,6 +160,14 @@ where
 }
 
 /// The future of a call; see [`run_sync`].
+///
+/// # Panics
+///
+/// When polled after it has resolved.
+///
+/// # Cancel safety
+///
+/// As [`run_sync`].
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<A, R> {
     state: CallState<A, R>,

@@ -4,9 +4,12 @@ use crate::builder::{ConfigError, WorkerContextBuilder};
 use crate::call::{RunSync, run_sync};
 use crate::shared::Shared;
 use crate::statistics::Statistics;
-use offproc_core::{BrokenWorkerError, WorkerType};
+use offproc_core::{BrokenWorkerError, Resource, Signals, Transport, WorkerType};
 use serde::{Serialize, de::DeserializeOwned};
+use std::ffi::OsString;
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +17,20 @@ use std::time::Duration;
 ///
 /// When the last handle is dropped without [`close`](Self::close), the idle workers are asked to leave, and those with
 /// a job leave after it; who has not left a grace period later is killed.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use offproc::WorkerContext;
+///
+/// let context = WorkerContext::builder().retire_after_jobs(90..=110).open()?;
+/// let length = context.run_sync(|text: String| text.len(), "four".to_owned()).await?;
+/// assert_eq!(length, 4);
+/// context.close().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct WorkerContext {
     handle: Arc<Handle>,
@@ -98,13 +115,85 @@ impl WorkerContext {
         self.shared().settings.start_timeout
     }
 
+    /// See [`WorkerContextBuilder::retire_after_jobs`].
+    #[must_use]
+    pub fn retire_after_jobs(&self) -> Option<RangeInclusive<u64>> {
+        self.shared().settings.retire_after_jobs.clone()
+    }
+
+    /// See [`WorkerContextBuilder::retire_after_age`].
+    #[must_use]
+    pub fn retire_after_age(&self) -> Option<Duration> {
+        self.shared().settings.retire_after_age
+    }
+
+    /// See [`WorkerContextBuilder::retire_above_memory`].
+    #[must_use]
+    pub fn retire_above_memory(&self) -> Option<u64> {
+        self.shared().settings.retire_above_memory
+    }
+
+    /// See [`WorkerContextBuilder::preload`].
+    #[must_use]
+    pub fn preload(&self) -> Option<fn()> {
+        self.shared().settings.preload
+    }
+
+    /// See [`WorkerContextBuilder::signals`].
+    #[must_use]
+    pub fn signals(&self) -> Signals {
+        self.shared().settings.signals
+    }
+
+    /// See [`WorkerContextBuilder::env`]: what is set, and what is removed, in order.
+    #[must_use]
+    pub fn env(&self) -> &[(OsString, Option<OsString>)] {
+        &self.shared().settings.environment
+    }
+
+    /// See [`WorkerContextBuilder::current_dir`].
+    #[must_use]
+    pub fn current_dir(&self) -> Option<&Path> {
+        self.shared().settings.directory.as_deref()
+    }
+
+    /// See [`WorkerContextBuilder::nice`].
+    #[must_use]
+    pub fn nice(&self) -> Option<i32> {
+        self.shared().settings.nice
+    }
+
+    /// See [`WorkerContextBuilder::cpu_affinity`].
+    #[must_use]
+    pub fn cpu_affinity(&self) -> Option<&[usize]> {
+        self.shared().settings.cpus.as_deref()
+    }
+
+    /// See [`WorkerContextBuilder::resource_limit`].
+    #[must_use]
+    pub fn resource_limits(&self) -> &[(Resource, u64)] {
+        &self.shared().settings.limits
+    }
+
+    /// See [`WorkerContextBuilder::spin`].
+    #[must_use]
+    pub fn spin(&self) -> Duration {
+        self.shared().settings.spin
+    }
+
+    /// See [`WorkerContextBuilder::transport`].
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.shared().settings.transport
+    }
+
     /// See [`WorkerContextBuilder::frame_limit`].
     #[must_use]
     pub fn frame_limit(&self) -> usize {
         self.shared().settings.frame_limit
     }
 
-    /// Ends the context: calls that have no worker yet, and all later ones, get
+    /// Ends the context: calls that still wait for a token (when it comes), and all later ones, get
     /// [`Error::Closed`](crate::Error::Closed); jobs under way are waited for; then the workers leave and are reaped.
     ///
     /// A job that somebody still waits for may take as long as it needs. Abandoned jobs and leaving workers have the
@@ -117,7 +206,7 @@ impl WorkerContext {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not stop the closing, which goes on by itself.
+    /// Dropping the future after its first poll does not stop the closing, which goes on by itself.
     pub async fn close(&self) -> Result<(), BrokenWorkerError> {
         let shared = Arc::clone(self.shared());
         shared.begin_close();
@@ -139,12 +228,21 @@ pub(crate) fn default_context() -> WorkerContext {
     default.get_or_insert_with(|| WorkerContext::open(WorkerContextBuilder::default())).clone()
 }
 
-/// Replaces the settings of the default context. Meant to be called once, early.
+/// Replaces the settings of the default context. Meant to be called once, early, by the program and not by a library.
 ///
 /// # Errors
 ///
 /// [`ConfigError`]: a setting makes no sense, or the default context has workers already, which the new settings
 /// would not reach.
+///
+/// # Examples
+///
+/// ```
+/// use offproc::{Signals, WorkerContext, configure_default_context};
+///
+/// configure_default_context(WorkerContext::builder().signals(Signals::IgnoreTerminate))?;
+/// # Ok::<(), offproc::ConfigError>(())
+/// ```
 pub fn configure_default_context(builder: WorkerContextBuilder) -> Result<(), ConfigError> {
     let context = builder.open()?;
     let mut default = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);

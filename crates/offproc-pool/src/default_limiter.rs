@@ -14,7 +14,7 @@ use crate::Limiter;
 /// # Examples
 ///
 /// ```
-/// use offproc_pool::current_default_worker_limiter;
+/// use offproc::current_default_worker_limiter;
 ///
 /// // Leave one CPU to the rest of the program.
 /// let limiter = current_default_worker_limiter();

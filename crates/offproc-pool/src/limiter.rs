@@ -17,7 +17,7 @@ use crate::sync::{Arc, Mutex, MutexGuard};
 /// # Examples
 ///
 /// ```
-/// use offproc_pool::Limiter;
+/// use offproc::Limiter;
 ///
 /// # futures_lite::future::block_on(async {
 /// let limiter = Limiter::new(2);
@@ -87,7 +87,7 @@ impl Limiter {
     /// # Examples
     ///
     /// ```
-    /// use offproc_pool::Limiter;
+    /// use offproc::Limiter;
     ///
     /// let limiter = Limiter::new(1);
     /// let permit = limiter.try_acquire();
@@ -140,7 +140,7 @@ impl Limiter {
     /// # Examples
     ///
     /// ```
-    /// use offproc_pool::Limiter;
+    /// use offproc::Limiter;
     ///
     /// let limiter = Limiter::new(1);
     /// let permit = limiter.try_acquire();

@@ -1,7 +1,6 @@
 //! Scopes: a private context for all calls made inside a future.
 //!
-//! The scope belongs to the future, not to the thread: it is current while the future is polled (or dropped), and
-//! only then.
+//! The scope belongs to the future, not to the thread: it is current while the future is polled, and only then.
 
 use crate::builder::{ConfigError, WorkerContextBuilder};
 use crate::context::{WorkerContext, default_context};
@@ -49,7 +48,7 @@ impl Drop for Entered {
 pub enum ScopeError {
     /// The context could not be opened; the future did not run.
     Config(ConfigError),
-    /// The future ran to its end, but workers of the scope did not end cleanly.
+    /// The future ran to its end, but workers of the scope did not end cleanly. What the future returned is lost.
     BrokenWorkers(BrokenWorkerError),
 }
 
@@ -77,12 +76,28 @@ impl std::error::Error for ScopeError {}
 ///
 /// Dropping the future drops the one inside, with the calls it waits for, and closes the context in the background:
 /// its workers leave or are killed and are reaped without anybody's help.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use offproc::{WorkerContext, cache_scope, run_sync};
+///
+/// let answer = cache_scope(WorkerContext::builder(), async { run_sync(|x: u32| x * 2, 21).await }).await??;
+/// assert_eq!(answer, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
 pub fn cache_scope<F: Future>(builder: WorkerContextBuilder, future: F) -> CacheScope<F> {
     CacheScope { stage: Stage::Before { builder: Some(builder), future: Some(future) } }
 }
 
 pin_project! {
     /// The future of [`cache_scope`].
+    ///
+    /// # Panics
+    ///
+    /// When polled after it has resolved.
     #[must_use = "a scope does nothing until it is awaited"]
     pub struct CacheScope<F: Future> {
         #[pin]
@@ -156,6 +171,25 @@ pub trait CacheScopeExt: Future + Sized + sealed::Sealed {
     ///
     /// The scope does not wait for the task: once it has ended, calls of the task get
     /// [`Error::Closed`](crate::Error::Closed).
+    ///
+    /// # Cancel safety
+    ///
+    /// As the future that it is called on.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), offproc::ScopeError> {
+    /// use offproc::{CacheScopeExt, WorkerContext, cache_scope, run_sync};
+    ///
+    /// cache_scope(WorkerContext::builder(), async {
+    ///     let task = tokio::spawn(async { run_sync(|x: u32| x, 1).await }.in_cache_scope());
+    ///     task.await
+    /// })
+    /// .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     fn in_cache_scope(self) -> InCacheScope<Self> {
         InCacheScope { context: innermost(), future: self }
     }

@@ -37,8 +37,8 @@ struct State {
     idle: Vec<Worker>,
     running: usize,
     starting: usize,
-    /// Every worker that has not been reaped.
-    members: HashMap<u32, WorkerProcess>,
+    /// Every worker that has not been reaped, by its serial number.
+    members: HashMap<u64, WorkerProcess>,
     closed: bool,
     /// Closed, and nothing left.
     over: bool,
@@ -83,6 +83,7 @@ impl Shared {
         let Some(worker) = state.idle.pop() else { return Ok(Err(permit)) };
         state.running += 1;
         drop(state);
+        self.top_up();
         Ok(Ok(Lease::new(Arc::clone(self), worker, permit)))
     }
 
@@ -114,6 +115,7 @@ impl Shared {
                 self.top_up();
                 return Ok(Lease::new(Arc::clone(self), worker, permit));
             };
+            self.top_up();
             let mut lease = Lease::new(Arc::clone(self), worker, permit);
             match self.verdict(&mut lease).await {
                 Some(Verdict::Stays) => return Ok(lease),
@@ -183,10 +185,10 @@ impl Shared {
             Ok(worker) => {
                 state.failed_starts = 0;
                 state.next_start = None;
-                state.members.insert(worker.pid(), worker.process());
+                state.members.insert(worker.serial(), worker.process());
                 drop(state);
-                let (context, pid) = (Arc::downgrade(self), worker.pid());
-                worker.on_end(move |blame| Self::worker_ended(&context, pid, blame));
+                let (context, serial) = (Arc::downgrade(self), worker.serial());
+                worker.on_end(move |blame| Self::worker_ended(&context, serial, blame));
                 drop(counted);
                 Ok(worker)
             }
@@ -204,17 +206,16 @@ impl Shared {
     }
 
     /// Called by the keeper when a worker has been reaped.
-    fn worker_ended(context: &Weak<Self>, pid: u32, blame: Option<BrokenWorkerError>) {
+    fn worker_ended(context: &Weak<Self>, serial: u64, blame: Option<BrokenWorkerError>) {
         let Some(shared) = context.upgrade() else { return };
         let mut state = shared.lock();
-        state.members.remove(&pid);
-        let dead = state.idle.iter().position(|worker| worker.pid() == pid);
+        state.members.remove(&serial);
+        let dead = state.idle.iter().position(|worker| worker.serial() == serial);
         let dead = dead.map(|at| state.idle.remove(at));
         state.note(blame);
         drop(state);
         drop(dead);
         shared.changed.notify(usize::MAX);
-        shared.top_up();
     }
 
     /// Notes the unclean end of a worker that no caller is told of.
@@ -239,7 +240,7 @@ impl Shared {
         state.note(worker.take_untold());
         state.running -= 1;
         // One that has ended meanwhile is no member any more.
-        let stays = !state.closed && !worker.is_spent() && state.members.contains_key(&worker.pid());
+        let stays = !state.closed && !worker.is_spent() && state.members.contains_key(&worker.serial());
         if stays {
             state.idle.push(worker);
         } else {
@@ -253,7 +254,7 @@ impl Shared {
         worker.set_late();
         let mut state = self.lock();
         state.running -= 1;
-        if !state.closed && state.members.contains_key(&worker.pid()) {
+        if !state.closed && state.members.contains_key(&worker.serial()) {
             state.idle.insert(0, worker);
         } else {
             drop(state);

@@ -16,6 +16,25 @@ use tokio::io::unix::AsyncFd;
 use tokio::runtime::Handle;
 
 /// A tokio runtime: a given one, or the one that polls us.
+///
+/// # Panics
+///
+/// A call panics in a runtime without I/O or time drivers. [`CURRENT`](Self::CURRENT) does, too, where no tokio runtime
+/// polls it.
+///
+/// # Examples
+///
+/// ```no_run
+/// use offproc::WorkerContext;
+/// use offproc::runtimes::Tokio;
+/// use tokio::runtime::Handle;
+///
+/// # fn example() -> Result<(), offproc::ConfigError> {
+/// let context = WorkerContext::builder().runtime(Tokio::from(Handle::current())).open()?;
+/// # let _ = context;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Tokio {
     handle: Option<Handle>,

@@ -10,7 +10,7 @@ use std::time::Instant;
 /// Explores with at most so many preemptions (or `LOOM_MAX_PREEMPTIONS`); `None` for all of them.
 pub(crate) fn explore(name: &str, preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
     let body = Arc::new(body);
-    for fences in [Fences::Before, Fences::Behind] {
+    for fences in [Fences::BeforeLoads, Fences::BehindStores] {
         let (body, count) = (Arc::clone(&body), Arc::new(AtomicU64::new(0)));
         let mut builder = loom::model::Builder::new();
         builder.preemption_bound = builder.preemption_bound.or(preemptions);

@@ -14,6 +14,23 @@ pub use panic::PanicError;
 ///
 /// The variants tell who is to blame and what became of the worker; in every case the pool is ready for the next
 /// call.
+///
+/// # Examples
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use offproc::{Error, run_sync};
+///
+/// match run_sync(|n: u32| 1 / n, 0).await {
+///     Err(Error::Panicked(panic)) => assert!(panic.message().contains("divide by zero")),
+///     other => unreachable!("{other:?}"),
+/// }
+/// match run_sync(|code: i32| -> () { std::process::exit(code) }, 42).await {
+///     Err(Error::BrokenWorker(death)) => assert_eq!(death.exit_status().unwrap().code(), Some(42)),
+///     other => unreachable!("{other:?}"),
+/// }
+/// # });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

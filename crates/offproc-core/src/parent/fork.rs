@@ -35,23 +35,17 @@ fn launch() -> io::Result<Launched> {
     keeper::ensure()?;
     let (control, worker_control) = descriptors::pair()?;
     let (lifeline, worker_lifeline) = descriptors::pair()?;
+    // What is on the books is closed in the child; this is what it is to have.
+    let worker_control = worker_control.into_owned()?;
     // Or the child would print it a second time.
     let _ = io::stdout().flush();
     // SAFETY: the maker of `Fork` has promised that jobs take the circumstances; what runs in the child until then is
     // ours: it arranges signals and reads from its connection.
     match unsafe { fork() }? {
-        Side::Child => {
-            drop((control, lifeline, worker_lifeline));
-            entry::enter_forked(worker_control)
-        }
+        Side::Child => entry::enter_forked(worker_control),
         Side::Parent(pid) => {
             let process = Guard(Process::adopt(Child::of_fork(pid)?));
-            Ok(Launched {
-                process,
-                control: control.into(),
-                lifeline: lifeline.into(),
-                descriptors: vec![worker_lifeline],
-            })
+            Ok(Launched { process, control, lifeline, descriptors: vec![worker_lifeline] })
         }
     }
 }

@@ -24,7 +24,6 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,8 +42,11 @@ struct Slot {
     put: async_channel::Sender<Option<Arc<Helper>>>,
     take: async_channel::Receiver<Option<Arc<Helper>>>,
     // The same helper again, for those who cannot wait.
-    running: Arc<Mutex<Option<(Descriptor, WorkerProcess)>>>,
+    running: Arc<Mutex<Option<Running>>>,
 }
+
+/// The socket for requests, and the helper's process.
+type Running = (Arc<Async<Descriptor>>, WorkerProcess);
 
 /// What was taken out of the slot goes back into it.
 struct Taken<'a> {
@@ -63,7 +65,7 @@ impl Slot {
         Taken { slot: self, helper: self.take.recv().await.ok().flatten() }
     }
 
-    fn lock_running(&self) -> MutexGuard<'_, Option<(Descriptor, WorkerProcess)>> {
+    fn lock_running(&self) -> MutexGuard<'_, Option<Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -114,7 +116,7 @@ impl Launcher for ForkServer {
     fn end(&self, deadline: Instant) {
         let running = self.slot.lock_running().take();
         if let Some((requests, process)) = running {
-            let _ = rustix::net::shutdown(&requests, Shutdown::Both);
+            let _ = rustix::net::shutdown(requests.get_ref(), Shutdown::Both);
             process.wait_or_kill(deadline);
         }
     }
@@ -133,7 +135,7 @@ async fn running(slot: &Slot, settings: &Settings, host: &Host) -> io::Result<Ar
         e => io::Error::other(format!("the fork server could not be started: {e}")),
     })?;
     taken.helper = Some(Arc::clone(&helper));
-    *slot.lock_running() = Some((helper.requests.clone(), helper.worker.process()));
+    *slot.lock_running() = Some((Arc::clone(&helper.requests), helper.worker.process()));
     Ok(helper)
 }
 
@@ -141,7 +143,8 @@ async fn running(slot: &Slot, settings: &Settings, host: &Host) -> io::Result<Ar
 #[derive(Debug)]
 struct Helper {
     worker: Worker,
-    requests: Descriptor,
+    // One registration for all: for the starts that wait for room, and for the ends that are listened for.
+    requests: Arc<Async<Descriptor>>,
     books: Arc<Books>,
 }
 
@@ -185,14 +188,15 @@ impl Helper {
         let mut launched = Spawn.launch(host).await.map_err(Error::Spawn)?.0;
         launched.descriptors.push(helper_requests);
         let worker = greet(launched, hello, settings, host).await?.into_helper(settings);
-        let helper = Arc::new(Self { worker, requests: requests.into(), books: Arc::default() });
-        keeper::entrust(listen(helper.requests.clone(), Arc::clone(&helper.books)));
+        let requests = Arc::new(Async::new_nonblocking(requests).map_err(Error::Spawn)?);
+        let helper = Arc::new(Self { worker, requests, books: Arc::default() });
+        keeper::entrust(listen(Arc::clone(&helper.requests), Arc::clone(&helper.books)));
         Ok(helper)
     }
 
     /// Tells it to leave.
     fn hang_up(&self) {
-        let _ = rustix::net::shutdown(&self.requests, Shutdown::Both);
+        let _ = rustix::net::shutdown(self.requests.get_ref(), Shutdown::Both);
     }
 
     /// Has a worker forked. It may not have been forked yet when this returns.
@@ -208,12 +212,7 @@ impl Helper {
             books.1.insert(id, Arc::clone(&process));
             (id, process)
         };
-        let launched = Launched {
-            process: Guard(process),
-            control: control.into(),
-            lifeline: lifeline.into(),
-            descriptors: vec![worker_lifeline],
-        };
+        let launched = Launched { process: Guard(process), control, lifeline, descriptors: vec![worker_lifeline] };
         if let Err(e) = self.request(Fork { id }, worker_control).await {
             self.books.ended(Ended { id, status: None });
             return Err(e);
@@ -225,16 +224,16 @@ impl Helper {
         Ok(launched)
     }
 
-    async fn request(&self, fork: Fork, control: OwnedFd) -> io::Result<()> {
+    async fn request(&self, fork: Fork, control: Descriptor) -> io::Result<()> {
         let message = pack(Kind::Fork, &fork);
         let descriptors = [control];
         loop {
             let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-            match send_with(&self.requests, &message, &descriptors, flags) {
+            match send_with(self.requests.get_ref(), &message, &descriptors, flags) {
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR) => {}
                 // More starts at once than the socket takes.
-                Err(Errno::AGAIN) => Async::new_nonblocking(&self.requests)?.writable().await?,
+                Err(Errno::AGAIN) => self.requests.writable().await?,
                 Err(Errno::CONNRESET | Errno::PIPE) => return Err(GONE.into()),
                 Err(e) => return Err(e.into()),
             }
@@ -243,15 +242,11 @@ impl Helper {
 }
 
 /// Takes note of ends until the helper itself has ended.
-async fn listen(requests: Descriptor, books: Arc<Books>) {
+async fn listen(requests: Arc<Async<Descriptor>>, books: Arc<Books>) {
     let mut buffer = [0; MESSAGE];
     loop {
-        let received = match Async::new_nonblocking(&requests) {
-            Ok(watched) => {
-                watched.read_with(|fd| Ok(rustix::net::recv(fd, &mut buffer[..], RecvFlags::DONTWAIT)?.0)).await
-            }
-            Err(e) => Err(e),
-        };
+        let received =
+            requests.read_with(|fd| Ok(rustix::net::recv(fd, &mut buffer[..], RecvFlags::DONTWAIT)?.0)).await;
         match received {
             Ok(0) => break,
             Ok(count) => match unpack(&buffer[..count]).map(|frame| (frame.kind, codec::decode(frame.body()))) {

@@ -5,7 +5,6 @@ use super::runtime::{BoxFuture, Host};
 use crate::sys::descriptors::Descriptor;
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +15,7 @@ pub(crate) struct Launched {
     pub(crate) control: Descriptor,
     pub(crate) lifeline: Descriptor,
     /// What goes with the hello: the worker's end of the lifeline first.
-    pub(crate) descriptors: Vec<OwnedFd>,
+    pub(crate) descriptors: Vec<Descriptor>,
 }
 
 /// Kills the process unless it has ended.

@@ -8,7 +8,7 @@ use crate::sys::process::Child;
 use atomic_waker::AtomicWaker;
 use std::fmt;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -17,6 +17,8 @@ use std::time::Instant;
 type Hook = Box<dyn FnOnce(Option<BrokenWorkerError>) + Send>;
 
 pub(crate) struct Process {
+    // Unlike a process id, never used again.
+    serial: u64,
     // A fork server's worker is known only once the server has said so.
     child: OnceLock<Child>,
     kill_wanted: AtomicBool,
@@ -48,7 +50,9 @@ impl Process {
 
     /// A process that somebody else starts for us, and will tell us the end of.
     pub(crate) fn announced() -> Arc<Self> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
         Arc::new(Self {
+            serial: LAST.fetch_add(1, Ordering::Relaxed),
             child: OnceLock::new(),
             kill_wanted: AtomicBool::new(false),
             end: OnceLock::new(),
@@ -68,6 +72,10 @@ impl Process {
         if self.kill_wanted.load(Ordering::SeqCst) {
             self.send_kill();
         }
+    }
+
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
     }
 
     pub(crate) fn child(&self) -> Option<&Child> {
@@ -113,7 +121,7 @@ impl Process {
     /// taken for the job's affair, it is told here.
     pub(crate) fn was_idle(&self) -> Option<BrokenWorkerError> {
         self.set_phase(Phase::Idle);
-        // Under the lock: either the end is seen here, or whoever records it sees the phase.
+        // Under the lock: either the end is seen here, or whoever records it sees what was stored before.
         let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = self.end.get().is_some();
         drop(hook);

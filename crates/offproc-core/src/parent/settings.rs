@@ -127,7 +127,7 @@ impl Settings {
             Role::Worker(_) => Surroundings {
                 signals: self.signals,
                 environment: self.environment.clone(),
-                directory: self.directory.clone(),
+                directory: self.directory.clone().map(PathBuf::into_os_string),
                 nice: self.nice,
                 cpus: self.cpus.clone(),
                 limits: self.limits.clone(),

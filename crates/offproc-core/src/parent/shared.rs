@@ -73,7 +73,7 @@ impl SharedLine {
         }
         let mut body = buffer::take();
         self.memory.copy_out(length, &mut body)?;
-        self.memory.give_back_excess();
+        self.memory.give_back_excess(kind == Kind::Failed);
         Ok(Some(Frame::of_body(kind, body)))
     }
 

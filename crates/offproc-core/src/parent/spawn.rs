@@ -33,9 +33,9 @@ fn launch() -> io::Result<Launched> {
         std::os::unix::process::CommandExt::arg0(&mut command, name);
     }
     // No `pre_exec`: std then uses `posix_spawn`, whose cost does not grow with the memory of this process.
-    command.args(arguments).env(MARKER, VERSION.to_string()).stdin(Stdio::from(worker_control));
+    command.args(arguments).env(MARKER, VERSION.to_string()).stdin(Stdio::from(worker_control.into_owned()?));
     let process = Guard(Process::adopt(Child::spawn(&mut command)?));
-    Ok(Launched { process, control: control.into(), lifeline: lifeline.into(), descriptors: vec![worker_lifeline] })
+    Ok(Launched { process, control, lifeline, descriptors: vec![worker_lifeline] })
 }
 
 /// The running executable itself, whatever has become of its file since; where there is no `/proc`, its file.

@@ -87,7 +87,7 @@ fn is_accident(error: &BrokenWorkerError) -> bool {
 struct Memory {
     memory: crate::sys::shared_memory::SharedMemory,
     bell: crate::sys::descriptors::Descriptor,
-    theirs: Vec<std::os::fd::OwnedFd>,
+    theirs: Vec<crate::sys::descriptors::Descriptor>,
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -98,7 +98,7 @@ impl Memory {
         match SharedMemory::create() {
             Ok((memory, theirs)) => {
                 let (bell, their_bell) = bell()?;
-                Ok(Some(Self { memory, bell: bell.into(), theirs: vec![theirs, their_bell] }))
+                Ok(Some(Self { memory, bell, theirs: vec![theirs, their_bell] }))
             }
             Err(e) if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => Err(e),
             Err(_) => Ok(None),

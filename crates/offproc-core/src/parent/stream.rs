@@ -26,7 +26,7 @@ pub(crate) struct StreamLine {
     out: Vec<u8>,
     sent: usize,
     // What goes with its first byte.
-    attached: Vec<OwnedFd>,
+    attached: Vec<Descriptor>,
     decoder: Decoder,
     // What came with the frames since they were last taken.
     received: Vec<OwnedFd>,
@@ -35,7 +35,7 @@ pub(crate) struct StreamLine {
 
 impl StreamLine {
     /// A line that begins with a hello and the descriptors that go with it.
-    pub(crate) fn new(socket: Descriptor, hello: Vec<u8>, attached: Vec<OwnedFd>, limit: usize) -> Self {
+    pub(crate) fn new(socket: Descriptor, hello: Vec<u8>, attached: Vec<Descriptor>, limit: usize) -> Self {
         Self {
             socket: Watched::new(socket),
             out: hello,
@@ -59,7 +59,7 @@ impl StreamLine {
 
     /// Sends a small frame with descriptors, whole or not at all.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(crate) fn send_now(&mut self, frame: &[u8], attached: &[OwnedFd]) -> io::Result<()> {
+    pub(crate) fn send_now(&mut self, frame: &[u8], attached: &[Descriptor]) -> io::Result<()> {
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         let socket = self.socket.descriptor();
         let sent = retry(|| send_with(socket, frame, attached, flags))?;
@@ -141,9 +141,16 @@ impl Line for StreamLine {
     fn poll_frame(&mut self, cx: &mut Context<'_>, host: &Host, _verdict: bool) -> Poll<io::Result<Frame>> {
         loop {
             // When the worker has gone, what it said before is still there to be read, and then the reason shows.
-            let is_blocked = matches!(self.send(), Err(Errno::AGAIN));
-            if let Some(frame) = self.receive()? {
-                return Poll::Ready(Ok(frame));
+            let sent = self.send();
+            let is_blocked = sent == Err(Errno::AGAIN);
+            match self.receive() {
+                Ok(Some(frame)) => return Poll::Ready(Ok(frame)),
+                Ok(None) => {}
+                // It cannot have taken what has not been sent.
+                Err(_) if sent.is_err() && !is_blocked => {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+                }
+                Err(e) => return Poll::Ready(Err(e)),
             }
             let mut ready = self.socket.poll_readable(cx, host)?.is_ready();
             if is_blocked {
@@ -156,7 +163,11 @@ impl Line for StreamLine {
     }
 
     fn last_frame(&mut self, _verdict: bool) -> io::Result<Option<Frame>> {
-        self.receive()
+        let is_whole = self.send().is_ok();
+        match self.receive() {
+            Ok(None) | Err(_) if !is_whole => Err(io::ErrorKind::ConnectionReset.into()),
+            received => received,
+        }
     }
 
     fn hang_up(&mut self) {
@@ -182,7 +193,7 @@ fn receive_with(socket: &Descriptor, space: &mut [u8], descriptors: &mut Vec<Own
 pub(super) fn send_with(
     socket: &Descriptor,
     bytes: &[u8],
-    descriptors: &[OwnedFd],
+    descriptors: &[Descriptor],
     flags: SendFlags,
 ) -> Result<usize, Errno> {
     let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();

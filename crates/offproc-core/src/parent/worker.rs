@@ -84,10 +84,10 @@ impl Worker {
         WorkerProcess(Arc::clone(&self.process.0))
     }
 
-    /// The process id.
+    /// Tells this worker from any other that this process has, or had; process ids are used again.
     #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.process.0.pid()
+    pub fn serial(&self) -> u64 {
+        self.process.0.serial()
     }
 
     /// Has `told` called, on the keeper's thread, once the process has ended, with an error where it ended uncleanly
@@ -197,6 +197,12 @@ impl Worker {
         self.untold.take()
     }
 
+    /// How the process ended, or that it has not, as an error.
+    #[must_use]
+    pub fn error(&self) -> BrokenWorkerError {
+        self.process.0.error()
+    }
+
     /// True when its verdict was waited for before, and did not come in time.
     #[must_use]
     pub fn is_late(&self) -> bool {
@@ -206,12 +212,6 @@ impl Worker {
     /// Notes that its verdict did not come in time.
     pub fn set_late(&mut self) {
         self.is_late = true;
-    }
-
-    /// How the process ended, or that it has not, as an error.
-    #[must_use]
-    pub fn error(&self) -> BrokenWorkerError {
-        self.process.0.error()
     }
 
     /// True when it will take no other job.

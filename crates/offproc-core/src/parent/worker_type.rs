@@ -8,14 +8,18 @@ use super::settings::Settings;
 use super::spawn::Spawn;
 
 /// How the workers of a context come to be.
+///
+/// # Platform-specific behaviour
+///
+/// `Spawn` is meant for every platform, the others for Unix. So far offproc is built and tested on Linux.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkerType {
-    /// A new process of the program's executable; on every platform. About a millisecond each, whatever the memory of
+    /// A new process of the program's executable. About a millisecond each, whatever the memory of
     /// the program.
     #[default]
     Spawn,
-    /// A helper process, one for the context and started like a `Spawn` worker, forks each worker; Unix only. Several
+    /// A helper process, one for the context and started like a `Spawn` worker, forks each worker. Several
     /// times faster than `Spawn`, and what the helper has
     /// [preloaded](https://docs.rs/offproc/latest/offproc/struct.WorkerContextBuilder.html#method.preload) is in every
     /// worker, shared until it is written to.
@@ -30,7 +34,7 @@ pub enum WorkerType {
 pub struct Experiment(());
 
 impl WorkerType {
-    /// Workers are forks of the program itself, with all its memory as it was at that moment; Unix only, and for
+    /// Workers are forks of the program itself, with all its memory as it was at that moment. For
     /// experiments: their start costs time in proportion to that memory, and they keep its pages alive.
     ///
     /// They end without the work that `atexit` has gathered, which is the program's, and cannot start workers

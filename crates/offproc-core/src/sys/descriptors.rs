@@ -72,20 +72,48 @@ impl AsRawFd for Descriptor {
     }
 }
 
+impl Descriptor {
+    /// What `make` opens, on the books from birth: a fork does not come between.
+    pub(crate) fn open<const N: usize>(make: impl FnOnce() -> io::Result<[OwnedFd; N]>) -> io::Result<[Self; N]> {
+        let mut books = stop_books();
+        let made = make()?;
+        Ok(made.map(|fd| {
+            books.0.insert(fd.as_raw_fd());
+            Self(Arc::new(Booked(ManuallyDrop::new(fd))))
+        }))
+    }
+
+    /// Struck off the books, for whoever is to have it. A clone keeps it where it is: then it is a duplicate.
+    pub(crate) fn into_owned(self) -> io::Result<OwnedFd> {
+        match Arc::try_unwrap(self.0) {
+            Ok(booked) => {
+                let mut booked = ManuallyDrop::new(booked);
+                stop_books().0.remove(&booked.0.as_raw_fd());
+                // SAFETY: `booked` is never dropped, so this is the only time it is taken.
+                Ok(unsafe { ManuallyDrop::take(&mut booked.0) })
+            }
+            Err(shared) => Ok(fcntl_dupfd_cloexec(&*shared.0, 3)?),
+        }
+    }
+}
+
 /// A pair of connected stream sockets, close-on-exec from birth, neither of which is one of the standard three (which
 /// a program may have closed).
-pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+pub(crate) fn pair() -> io::Result<(Descriptor, Descriptor)> {
     pair_of(SocketType::STREAM)
 }
 
 /// The same with whole messages instead of a stream.
-pub(crate) fn message_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+pub(crate) fn message_pair() -> io::Result<(Descriptor, Descriptor)> {
     pair_of(SocketType::SEQPACKET)
 }
 
-fn pair_of(kind: SocketType) -> io::Result<(OwnedFd, OwnedFd)> {
-    let (a, b) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
-    Ok((above_standard(a)?, above_standard(b)?))
+fn pair_of(kind: SocketType) -> io::Result<(Descriptor, Descriptor)> {
+    let [a, b] = Descriptor::open(|| {
+        let (a, b) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+        Ok([above_standard(a)?, above_standard(b)?])
+    })?;
+    Ok((a, b))
 }
 
 /// Whether so many more descriptors can be opened now.
@@ -115,7 +143,7 @@ pub(crate) fn restore_standard() -> io::Result<()> {
     let nothing = match open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
         Ok(null) => null,
         // Without /dev: a socket whose other end is closed is as empty.
-        Err(_) => pair()?.0,
+        Err(_) => pair()?.0.into_owned()?,
     };
     rustix::stdio::dup2_stdin(&nothing)?;
     if fcntl_getfd(rustix::stdio::stdout()).is_err() {

@@ -33,16 +33,17 @@ pub(crate) fn watch() {
 }
 
 extern "C" fn before() {
-    STOPPED.set(Some(stop_books()));
+    // In a thread that is ending there is no place to keep them.
+    let _ = STOPPED.try_with(|stopped| stopped.replace(Some(stop_books())));
 }
 
 extern "C" fn after_in_parent() {
-    STOPPED.set(None);
+    let _ = STOPPED.try_with(|stopped| stopped.take());
 }
 
 extern "C" fn after_in_child() {
     FORKED.store(true, Ordering::Relaxed);
-    if let Some(mut books) = STOPPED.take() {
+    if let Ok(Some(mut books)) = STOPPED.try_with(RefCell::take) {
         books.close_all();
     }
 }

@@ -141,3 +141,6 @@ impl Fingerprint {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! A child process: killed and waited for through its pidfd, never by a bare pid, which may be another's by then.
 
+use super::descriptors::Descriptor;
 use async_io::Async;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use std::io;
@@ -7,11 +8,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 
+fn open(pid: Pid) -> io::Result<Descriptor> {
+    let [pidfd] = Descriptor::open(|| Ok([pidfd_open(pid, PidfdFlags::empty())?]))?;
+    Ok(pidfd)
+}
+
 /// A child process that has been started and not yet been waited for.
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: u32,
-    pidfd: OwnedFd,
+    pidfd: Descriptor,
 }
 
 impl Child {
@@ -20,7 +26,7 @@ impl Child {
         let mut child = command.spawn()?;
         #[allow(clippy::cast_possible_wrap, reason = "process ids are positive in both types")]
         let opened = Pid::from_raw(child.id() as i32).ok_or(io::ErrorKind::NotFound.into());
-        match opened.and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?)) {
+        match opened.and_then(open) {
             Ok(pidfd) => Ok(Self { pid: child.id(), pidfd }),
             Err(e) => {
                 let _ = child.kill();
@@ -32,23 +38,23 @@ impl Child {
 
     /// A process that is not our child: it can be killed and seen to end, but another has its exit status.
     pub(crate) fn of_another(pid: u32, pidfd: OwnedFd) -> Self {
-        Self { pid, pidfd }
+        Self { pid, pidfd: pidfd.into() }
     }
 
     /// A child that was forked, not spawned. What fails ends the child before it is reported.
     pub(crate) fn of_fork(pid: Pid) -> io::Result<Self> {
-        match pidfd_open(pid, PidfdFlags::empty()) {
+        match open(pid) {
             Ok(pidfd) => Ok(Self { pid: pid.as_raw_nonzero().get().unsigned_abs(), pidfd }),
             Err(e) => {
                 // Not reaped yet, so the number is still the child's.
                 let _ = rustix::process::kill_process(pid, Signal::KILL);
                 let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
-                Err(e.into())
+                Err(e)
             }
         }
     }
 
-    pub(crate) fn pidfd(&self) -> &OwnedFd {
+    pub(crate) fn pidfd(&self) -> &Descriptor {
         &self.pidfd
     }
 

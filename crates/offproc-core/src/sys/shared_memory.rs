@@ -44,14 +44,17 @@ unsafe impl Sync for SharedMemory {}
 
 impl SharedMemory {
     /// New memory, and a descriptor of it for the other side.
-    pub(crate) fn create() -> io::Result<(Self, OwnedFd)> {
+    pub(crate) fn create() -> io::Result<(Self, Descriptor)> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         // Kernels before 6.3 do not know that it need not be executable.
-        let memory = rustix::fs::memfd_create("offproc", flags | MemfdFlags::NOEXEC_SEAL)
-            .or_else(|_| rustix::fs::memfd_create("offproc", flags))?;
+        let [memory, theirs] = Descriptor::open(|| {
+            let memory = rustix::fs::memfd_create("offproc", flags | MemfdFlags::NOEXEC_SEAL)
+                .or_else(|_| rustix::fs::memfd_create("offproc", flags))?;
+            let theirs = rustix::io::fcntl_dupfd_cloexec(&memory, 3)?;
+            Ok([memory, theirs])
+        })?;
         ftruncate(&memory, FIRST as u64)?;
         fcntl_add_seals(&memory, SealFlags::SHRINK | SealFlags::SEAL)?;
-        let theirs = rustix::io::fcntl_dupfd_cloexec(&memory, 3)?;
         let memory = Self::map(memory)?;
         // A fork of this process has no business with it.
         // SAFETY: the range is exactly our mapping; the advice changes nothing for this process.
@@ -64,17 +67,17 @@ impl SharedMemory {
         if !fcntl_get_seals(&memory)?.contains(SealFlags::SHRINK) {
             return Err(io::Error::other("the memory is not sealed against shrinking"));
         }
-        Self::map(memory)
+        Self::map(memory.into())
     }
 
-    fn map(memory: OwnedFd) -> io::Result<Self> {
+    fn map(memory: Descriptor) -> io::Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice; the file is at least this long, and sealed
         // against becoming shorter.
         let start = unsafe {
             mmap(std::ptr::null_mut(), FIRST, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, &memory, 0)?
         };
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { memory: memory.into(), start, mapped: FIRST })
+        Ok(Self { memory, start, mapped: FIRST })
     }
 
     /// The words by which the two sides take turns.
@@ -144,8 +147,10 @@ impl SharedMemory {
     }
 
     /// Unmaps what a large job needed, and gives its pages back to the system for both sides.
-    pub(crate) fn give_back_excess(&mut self) {
-        if self.mapped > KEPT {
+    ///
+    /// `is_suspect`: the other side may have needed more than is mapped here.
+    pub(crate) fn give_back_excess(&mut self, is_suspect: bool) {
+        if self.mapped > KEPT || is_suspect {
             self.unmap_excess();
             let size = fstat(&self.memory).map_or(0, |stat| stat.st_size.unsigned_abs());
             if let Some(excess) = size.checked_sub(KEPT as u64).filter(|excess| *excess > 0) {
@@ -210,8 +215,11 @@ impl Futex for SharedFutex {
 }
 
 /// A bell: what the worker rings when the parent sleeps.
-pub(crate) fn bell() -> io::Result<(OwnedFd, OwnedFd)> {
-    let ours = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-    let theirs = rustix::io::fcntl_dupfd_cloexec(&ours, 3)?;
+pub(crate) fn bell() -> io::Result<(Descriptor, Descriptor)> {
+    let [ours, theirs] = Descriptor::open(|| {
+        let ours = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let theirs = rustix::io::fcntl_dupfd_cloexec(&ours, 3)?;
+        Ok([ours, theirs])
+    })?;
     Ok((ours, theirs))
 }

@@ -4,6 +4,7 @@
 //! in a thread-local: [`Outgoing::while_sending`] and [`Incoming::while_receiving`] put them there.
 
 use crate::shared_bytes::{Shared, SharedBytes};
+use crate::sys::descriptors::Descriptor;
 use crate::sys::sealed::Sealed;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -30,7 +31,7 @@ pub(crate) struct Reference {
 /// What goes with a message, as its sender gathers it.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
-    pub(crate) descriptors: Vec<OwnedFd>,
+    pub(crate) descriptors: Vec<Descriptor>,
     /// Buffers that the receiver is to let go of.
     pub(crate) forget: Vec<u64>,
     /// Buffers that the message refers to.
@@ -81,6 +82,7 @@ impl Outgoing {
     pub(crate) fn while_sending<T>(&mut self, write: impl FnOnce() -> T) -> T {
         self.descriptors.clear();
         self.lent.clear();
+        REASON.set(None);
         if let Sharing::Down(known) = &mut self.sharing
             && !known.is_empty()
         {
@@ -140,6 +142,7 @@ impl Incoming {
     /// Runs `read` with these attachments in reach of what it deserialises; descriptors that it has not taken are
     /// closed after it.
     pub(crate) fn while_receiving<T>(&mut self, read: impl FnOnce() -> T) -> T {
+        REASON.set(None);
         let read = {
             let _back = Back::new(&INCOMING, self);
             read()
@@ -223,7 +226,7 @@ impl Outgoing {
             return Err(format!("a call, or an answer, can carry {MOST} descriptors"));
         }
         let fd = fd.try_clone_to_owned().map_err(|e| format!("a descriptor could not be duplicated: {e}"))?;
-        self.descriptors.push(fd);
+        self.descriptors.push(fd.into());
         #[allow(clippy::cast_possible_truncation, reason = "bounded just above")]
         Ok(self.descriptors.len() as u32 - 1)
     }

@@ -51,3 +51,6 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

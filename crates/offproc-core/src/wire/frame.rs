@@ -181,8 +181,11 @@ impl Decoder {
         };
         let length = u64::from_le_bytes(*header[8..].first_chunk().expect("8 bytes"));
         match usize::try_from(length) {
-            Ok(length) if length <= self.limit => Ok(Some((kind, HEADER + length))),
+            Ok(length) if length <= self.limit.min(usize::MAX - HEADER) => Ok(Some((kind, HEADER + length))),
             _ => bad(format!("a frame of {length} bytes is above the limit of {} bytes", self.limit)),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,3 +25,6 @@ impl Place {
             .ok_or_else(|| format!("offset {:#x} is not in the code of this worker's executable", self.0))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,6 @@
 use super::function::Place;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// The environment variable that marks a worker; by itself it makes nobody one.
@@ -71,7 +70,7 @@ pub(crate) struct Surroundings {
     pub(crate) signals: Signals,
     /// Variables to set, or with `None` to remove, in this order.
     pub(crate) environment: Vec<(OsString, Option<OsString>)>,
-    pub(crate) directory: Option<PathBuf>,
+    pub(crate) directory: Option<OsString>,
     pub(crate) nice: Option<i32>,
     pub(crate) cpus: Option<Vec<usize>>,
     pub(crate) limits: Vec<(Resource, u64)>,

@@ -207,3 +207,8 @@ impl Turns {
         self.down.parked.load(Ordering::SeqCst) != 0 && self.down.parked.swap(0, Ordering::SeqCst) != 0
     }
 }
+
+// The path is for the model, which has this file in another place.
+#[cfg(all(test, not(loom), any(target_os = "linux", target_os = "android")))]
+#[path = "turn/tests.rs"]
+mod tests;

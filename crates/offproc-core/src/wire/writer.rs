@@ -109,3 +109,6 @@ impl postcard::ser_flavors::Flavor for &mut Writer<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

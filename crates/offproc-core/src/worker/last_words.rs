@@ -26,9 +26,9 @@ pub(super) fn guard<T>(port: &mut (dyn Port + 'static), work: impl FnOnce(&mut (
     done
 }
 
-/// Answers the job under way with a panic. The process must end after it.
-pub(super) fn speak(report: &PanicError) {
-    let Some(mut port) = PORT.take() else { return };
+/// Answers the job under way with a panic; false when there is none. The process must end after it.
+pub(super) fn speak(report: &PanicError) -> bool {
+    let Some(mut port) = PORT.take() else { return false };
     // SAFETY: set by `guard`, whose borrow of the port is still there, further down on the stack of this thread. That
     // code may be in the middle of using it, but never goes on: the process aborts when the hook returns.
     let port = unsafe { port.as_mut() };
@@ -38,7 +38,5 @@ pub(super) fn speak(report: &PanicError) {
         codec::encode(&failure, &mut writer).ok()?;
         Some(writer.written())
     });
-    if let Some(written) = written {
-        let _ = port.answer(Kind::Failed, written, Outgoing::default());
-    }
+    written.is_some_and(|written| port.answer(Kind::Failed, written, Outgoing::default()).is_ok())
 }

@@ -14,8 +14,9 @@ thread_local! {
 /// Installs the hook that writes a job's panic down instead of printing it. Panics of other threads go to the hook
 /// that was there before, which prints them.
 ///
-/// Under `panic = "abort"`, `last_words` is called with the report before the process dies.
-pub(crate) fn install(last_words: fn(&PanicError)) {
+/// Under `panic = "abort"`, `last_words` is called with the report before the process dies; what it cannot tell the
+/// parent is printed.
+pub(crate) fn install(last_words: fn(&PanicError) -> bool) {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         if !GUARDED.get() {
@@ -30,8 +31,8 @@ pub(crate) fn install(last_words: fn(&PanicError)) {
             location: info.location().map(ToString::to_string),
             backtrace: backtrace(),
         };
-        if cfg!(panic = "abort") {
-            last_words(&report);
+        if cfg!(panic = "abort") && !last_words(&report) {
+            before(info);
         }
         REPORT.set(Some(report));
     }));

@@ -21,6 +21,7 @@ use crate::wire::message::{Failure, Welcome};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Once;
+use std::time::Duration;
 
 /// The largest first frame a worker takes; what it then may take, that frame says.
 const HELLO_LIMIT: usize = 16 << 20;
@@ -184,12 +185,17 @@ fn connect(
     }
 }
 
+/// How long a new worker waits for its first job, at least.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Runs jobs.
 fn work(service: &Service, port: &mut (dyn Port + 'static), limit: usize) -> io::Result<End> {
     let mut retiree = Retiree::new(&service.retirement);
     let mut incoming = Incoming::default();
+    // A new worker was started for a job, which is on its way.
+    let mut patience = service.idle_timeout.map(|timeout| timeout.max(FIRST_PATIENCE));
     loop {
-        match port.next(service.idle_timeout, &mut incoming)? {
+        match port.next(std::mem::replace(&mut patience, service.idle_timeout), &mut incoming)? {
             Next::Job(body) => answer(body, port, &mut incoming, limit)?,
             Next::Closed | Next::Idle => return Ok(End::Leave),
         }

@@ -1,6 +1,7 @@
 //! A port over a stream socket: frames both ways.
 
 use super::port::{Next, Port};
+use crate::sys::descriptors::Descriptor;
 use crate::wire::attachments::{self, Incoming, Outgoing};
 use crate::wire::codec;
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
@@ -104,7 +105,7 @@ impl StreamPort {
         self.answer(kind, written, Outgoing::default())
     }
 
-    fn send_all(&self, mut rest: &[u8], mut attached: &[OwnedFd]) -> io::Result<()> {
+    fn send_all(&self, mut rest: &[u8], mut attached: &[Descriptor]) -> io::Result<()> {
         while !rest.is_empty() {
             match send_with(&self.socket, rest, attached) {
                 Ok(count) => (rest, attached) = (&rest[count..], &[]),
@@ -185,7 +186,7 @@ impl Port for StreamPort {
 /// Nothing came in time.
 struct Late;
 
-fn send_with(socket: &OwnedFd, bytes: &[u8], attached: &[OwnedFd]) -> Result<usize, Errno> {
+fn send_with(socket: &OwnedFd, bytes: &[u8], attached: &[Descriptor]) -> Result<usize, Errno> {
     if attached.is_empty() {
         return rustix::net::send(socket, bytes, SendFlags::NOSIGNAL);
     }

@@ -1,0 +1,162 @@
+use super::*;
+use crate::wire::writer::Room;
+use proptest::prelude::*;
+use serde::{Deserialize, Serializer, ser::SerializeSeq};
+use std::collections::BTreeMap;
+use std::io;
+
+fn bytes_of<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_to(value, &mut bytes).unwrap();
+    bytes
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    Number(u32),
+    Text(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Nothing,
+    Circle(f64),
+    Polygon { corners: Vec<(i32, i32)>, name: Option<String> },
+}
+
+/// Writes two numbers and reads one.
+#[derive(Debug, Deserialize)]
+struct Lopsided(#[expect(dead_code, reason = "only read")] u8);
+
+impl Serialize for Lopsided {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (1_u8, 2_u8).serialize(serializer)
+    }
+}
+
+struct Unwilling;
+
+impl Serialize for Unwilling {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("no"))
+    }
+}
+
+/// A sequence of unknown length.
+struct Endless;
+
+impl Serialize for Endless {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_seq(None)?.end()
+    }
+}
+
+struct NoRoom;
+
+impl Room for NoRoom {
+    fn grow(&mut self, _used: usize, needed: usize) -> io::Result<(*mut u8, usize)> {
+        if needed > 0 {
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, "all is full"));
+        }
+        Ok((std::ptr::NonNull::dangling().as_ptr(), 0))
+    }
+}
+
+#[test]
+fn bytes_that_are_left_over_are_an_error() {
+    let error = decode::<Lopsided>(&bytes_of(&Lopsided(1))).unwrap_err();
+    assert!(error.contains("Lopsided` does not round-trip: its Deserialize left 1 of 2 bytes unread"), "{error}");
+    assert!(decode::<()>(&[0]).is_err());
+    assert_eq!(decode::<()>(&[]), Ok(()));
+}
+
+#[test]
+fn bytes_that_are_missing_are_an_error() {
+    let bytes = bytes_of(&"some text");
+    for end in 0..bytes.len() {
+        let error = decode::<String>(&bytes[..end]).unwrap_err();
+        assert!(error.starts_with("a value of type `alloc::string::String` could not be deserialised: "), "{error}");
+    }
+    assert_eq!(decode::<String>(&bytes).unwrap(), "some text");
+}
+
+#[test]
+fn a_length_that_is_a_lie_takes_no_memory() {
+    let promised = bytes_of(&(u64::MAX >> 1));
+    assert!(decode::<Vec<u8>>(&promised).is_err());
+    assert!(decode::<Vec<String>>(&promised).is_err());
+    assert!(decode::<String>(&promised).is_err());
+    assert!(decode::<BTreeMap<u8, u8>>(&promised).is_err());
+}
+
+#[test]
+fn what_needs_a_self_describing_format_is_told_so() {
+    for value in [Untagged::Number(1), Untagged::Text("one".to_owned())] {
+        let error = decode::<Untagged>(&bytes_of(&value)).unwrap_err();
+        assert!(error.contains("Untagged` could not be deserialised: it needs a self-describing format"), "{error}");
+    }
+}
+
+#[test]
+fn a_value_above_the_limit_is_told_so() {
+    let mut out = Vec::with_capacity(1000);
+    let mut writer = Writer::new(&mut out, 0, 10).unwrap();
+    let error = encode(&[0_u64; 11], &mut writer).unwrap_err();
+    assert_eq!(error, "a value of type `[u64; 11]` takes more bytes than the context's `frame_limit` allows");
+    writer.truncate(0);
+    encode(&[1_u64; 10], &mut writer).unwrap();
+    drop(writer);
+    assert_eq!(decode::<[u64; 10]>(&out), Ok([1; 10]));
+}
+
+#[test]
+fn a_value_without_memory_is_told_so() {
+    let error = encode(&1_u8, &mut Writer::new(&mut NoRoom, 0, 100).unwrap()).unwrap_err();
+    assert_eq!(error, "there is no memory for a value of type `u8`: all is full");
+}
+
+#[test]
+fn a_value_that_does_not_serialise_is_told_so() {
+    let mut out = Vec::new();
+    let error = encode_to(&Unwilling, &mut out).unwrap_err();
+    assert!(error.contains("Unwilling` could not be serialised"), "{error}");
+    let error = encode_to(&Endless, &mut out).unwrap_err();
+    assert!(error.contains("Endless` could not be serialised"), "{error}");
+}
+
+#[test]
+fn a_value_is_appended() {
+    let mut out = vec![9];
+    encode_to(&1_u8, &mut out).unwrap();
+    encode_to(&2_u8, &mut out).unwrap();
+    assert_eq!(out, [9, 1, 2]);
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    prop_oneof![
+        Just(Shape::Nothing),
+        any::<f64>().prop_filter("equal to itself", |number| !number.is_nan()).prop_map(Shape::Circle),
+        (any::<Vec<(i32, i32)>>(), any::<Option<String>>())
+            .prop_map(|(corners, name)| Shape::Polygon { corners, name }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 4 } else { 512 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn values_go_there_and_back(value in proptest::collection::vec((shapes(), any::<u128>(), any::<char>()), 0..4)) {
+        prop_assert_eq!(decode::<Vec<(Shape, u128, char)>>(&bytes_of(&value)), Ok(value));
+    }
+
+    #[test]
+    fn any_bytes_are_a_value_or_an_error(bytes in any::<Vec<u8>>()) {
+        let _ = decode::<Vec<Shape>>(&bytes);
+        let _ = decode::<BTreeMap<String, Option<(bool, char, Vec<u8>)>>>(&bytes);
+    }
+}
