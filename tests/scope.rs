@@ -63,8 +63,9 @@ async fn is_carried_into_tasks_on_request_only(case: Case) {
     assert_eq!(own, carried);
     assert_ne!(own, plain);
     // The scope does not wait for a task that is still to begin.
-    let late = cache_scope(case.builder(), async { run_sync(job::pid, ()).into_future().in_cache_scope() }).await;
-    assert!(matches!(late.unwrap().await, Err(Error::Closed)));
+    let begin_late = async { [run_sync(job::pid, ()).into_future().in_cache_scope()] };
+    let [late] = cache_scope(case.builder(), begin_late).await.unwrap();
+    assert!(matches!(late.await, Err(Error::Closed)));
 }
 
 async fn side_by_side_are_kept_apart(case: Case) {

@@ -32,7 +32,13 @@ fn run_inner(name: &str) {
     process::adopt_orphans();
     let mut output = crate::scratch::unnamed_file();
     let file = || -> Stdio { output.try_clone().expect("one more descriptor").into() };
-    let mut inner = Command::new(std::env::current_exe().expect("the test's executable"))
+    let mut inner = Command::new(std::env::current_exe().expect("the test's executable"));
+    // SAFETY: a single system call, between fork and exec.
+    unsafe {
+        // The thread that it goes by is this one, which waits for the end.
+        inner.pre_exec(|| Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?));
+    }
+    let mut inner = inner
         .args(["--exact", name, "--nocapture", "--include-ignored", "--test-threads=1"])
         .env(INNER, name)
         .stdin(Stdio::null())
