@@ -94,12 +94,12 @@ impl Line for SharedLine {
         let is_alone = outgoing.is_empty();
         if !is_alone {
             let mut frame = frame::begin();
-            codec::encode_to(&outgoing.forget, &mut frame).map_err(io::Error::other)?;
+            codec::encode_to(outgoing.forget(), &mut frame).map_err(io::Error::other)?;
             frame::finish(Kind::Attached, &mut frame);
-            let sent = self.stream.send_now(&frame, &outgoing.descriptors);
+            let sent = self.stream.send_now(&frame, outgoing.descriptors());
             buffer::give(frame);
             match sent {
-                Ok(()) => outgoing.forget.clear(),
+                Ok(()) => outgoing.is_sent(),
                 // It is gone, which the wait for its answer will find out.
                 Err(e) if matches!(e.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {}
                 Err(e) => {
@@ -108,7 +108,6 @@ impl Line for SharedLine {
                 }
             }
         }
-        outgoing.descriptors.clear();
         self.outgoing = outgoing;
         let turns = self.memory.turns();
         turns.down.descriptors.store(u32::from(!is_alone), Ordering::Relaxed);
@@ -133,7 +132,7 @@ impl Line for SharedLine {
         if failed {
             self.outgoing.take_back();
         }
-        Incoming::answer(self.stream.take_descriptors(), std::mem::take(&mut self.outgoing.lent))
+        Incoming::answer(self.stream.take_descriptors(), self.outgoing.take_lent())
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>, host: &Host, verdict: bool) -> Poll<io::Result<Frame>> {

@@ -115,7 +115,7 @@ impl Line for StreamLine {
 
     fn post(&mut self, written: usize, mut outgoing: Outgoing) -> io::Result<()> {
         debug_assert_eq!(self.out.len(), written);
-        self.attached.append(&mut outgoing.descriptors);
+        self.attached.append(&mut outgoing.take_descriptors());
         self.outgoing = outgoing;
         frame::finish(Kind::Job, &mut self.out);
         // Most jobs fit: send now, so that the worker begins while the caller gets ready to wait. An error shows

@@ -8,7 +8,7 @@ use crate::sys::descriptors::Descriptor;
 use crate::sys::sealed::Sealed;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Weak;
 
@@ -28,34 +28,48 @@ pub(crate) struct Reference {
     at: Option<u32>,
 }
 
-/// What goes with a message, as its sender gathers it.
+/// What goes with a message, as its sender gathers it. Small, as most messages have nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
-    pub(crate) descriptors: Vec<Descriptor>,
-    /// Buffers that the receiver is to let go of.
-    pub(crate) forget: Vec<u64>,
-    /// Buffers that the message refers to.
-    pub(crate) lent: Vec<(u64, SharedBytes)>,
     sharing: Sharing,
+    things: Option<Box<Sent>>,
 }
 
 /// How buffers are sent.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 enum Sharing {
     /// As plain bytes.
     #[default]
     Copy,
     /// By a parent, which knows what the worker has.
-    Down(HashMap<u64, Weak<Shared>>),
-    /// By a worker, to whom these came with the job.
-    Up(Vec<(u64, SharedBytes)>),
+    Down,
+    /// By a worker.
+    Up,
 }
 
-/// What came with a message.
+#[derive(Debug, Default)]
+struct Sent {
+    descriptors: Vec<Descriptor>,
+    /// Buffers that the receiver is to let go of.
+    forget: Vec<u64>,
+    /// Buffers that the message refers to.
+    lent: Vec<(u64, SharedBytes)>,
+    /// What the worker has, as its parent knows.
+    known: BTreeMap<u64, Weak<Shared>>,
+    /// What came to a worker with its job.
+    came: Vec<(u64, SharedBytes)>,
+}
+
+/// What came with a message. Small, as most messages have nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
-    pub(crate) descriptors: Vec<Option<OwnedFd>>,
-    buffers: HashMap<u64, SharedBytes>,
+    things: Option<Box<Received>>,
+}
+
+#[derive(Debug, Default)]
+struct Received {
+    descriptors: Vec<Option<OwnedFd>>,
+    buffers: BTreeMap<u64, SharedBytes>,
     /// Which of the buffers this message refers to.
     used: Vec<(u64, SharedBytes)>,
 }
@@ -70,85 +84,137 @@ thread_local! {
 impl Outgoing {
     /// For a parent whose worker shares memory with it.
     pub(crate) fn down() -> Self {
-        Self { sharing: Sharing::Down(HashMap::new()), ..Self::default() }
+        Self { sharing: Sharing::Down, things: None }
     }
 
     /// For a worker that shares memory with its parent.
     pub(crate) fn up(incoming: &mut Incoming) -> Self {
-        Self { sharing: Sharing::Up(std::mem::take(&mut incoming.used)), ..Self::default() }
+        let came = incoming.things.as_mut().map(|things| std::mem::take(&mut things.used)).unwrap_or_default();
+        let things = if came.is_empty() { None } else { Some(Box::new(Sent { came, ..Sent::default() })) };
+        Self { sharing: Sharing::Up, things }
     }
 
     /// Runs `write` with these attachments in reach of what it serialises.
     pub(crate) fn while_sending<T>(&mut self, write: impl FnOnce() -> T) -> T {
-        self.descriptors.clear();
-        self.lent.clear();
-        REASON.set(None);
-        if let Sharing::Down(known) = &mut self.sharing
-            && !known.is_empty()
-        {
-            let forget = &mut self.forget;
-            let is_full = known.len() > KEPT;
-            known.retain(|id, buffer| {
-                let keep = !is_full && buffer.strong_count() > 0;
-                if !keep {
-                    forget.push(*id);
-                }
-                keep
-            });
+        if let Some(things) = &mut self.things {
+            things.prepare();
         }
+        forget_reason();
         let _back = Back::new(&OUTGOING, self);
         write()
     }
 
     /// Nothing of it was sent after all.
     pub(crate) fn take_back(&mut self) {
-        if let Sharing::Down(known) = &mut self.sharing {
-            for (id, _) in &self.lent {
-                known.remove(id);
-                self.forget.push(*id);
+        if let Some(things) = &mut self.things {
+            for (id, _) in things.lent.drain(..) {
+                if things.known.remove(&id).is_some() {
+                    things.forget.push(id);
+                }
             }
+            things.descriptors.clear();
         }
-        self.descriptors.clear();
-        self.lent.clear();
+    }
+
+    /// It was sent.
+    pub(crate) fn is_sent(&mut self) {
+        if let Some(things) = &mut self.things {
+            things.descriptors.clear();
+            things.forget.clear();
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.descriptors.is_empty() && self.forget.is_empty()
+        self.things.as_ref().is_none_or(|things| things.descriptors.is_empty() && things.forget.is_empty())
+    }
+
+    pub(crate) fn descriptors(&self) -> &[Descriptor] {
+        self.things.as_ref().map_or(&[], |things| &things.descriptors)
+    }
+
+    pub(crate) fn take_descriptors(&mut self) -> Vec<Descriptor> {
+        self.things.as_mut().map(|things| std::mem::take(&mut things.descriptors)).unwrap_or_default()
+    }
+
+    /// The buffers that the receiver is to let go of.
+    pub(crate) fn forget(&self) -> &[u64] {
+        self.things.as_ref().map_or(&[], |things| &things.forget)
+    }
+
+    /// The buffers that the message refers to: its answer may do so too.
+    pub(crate) fn take_lent(&mut self) -> Vec<(u64, SharedBytes)> {
+        self.things.as_mut().map(|things| std::mem::take(&mut things.lent)).unwrap_or_default()
+    }
+
+    fn things(&mut self) -> &mut Sent {
+        self.things.get_or_insert_default()
+    }
+}
+
+impl Sent {
+    /// Before the next message.
+    fn prepare(&mut self) {
+        self.descriptors.clear();
+        self.lent.clear();
+        let is_full = self.known.len() > KEPT;
+        let forget = &mut self.forget;
+        self.known.retain(|id, buffer| {
+            let keep = !is_full && buffer.strong_count() > 0;
+            if !keep {
+                forget.push(*id);
+            }
+            keep
+        });
     }
 }
 
 impl Incoming {
     /// For a parent: an answer may refer to what was lent with the job.
     pub(crate) fn answer(descriptors: Vec<OwnedFd>, lent: Vec<(u64, SharedBytes)>) -> Self {
-        let mut incoming = Self { buffers: lent.into_iter().collect(), ..Self::default() };
+        let mut incoming = Self::default();
+        if !lent.is_empty() {
+            incoming.things().buffers = lent.into_iter().collect();
+        }
         incoming.put(descriptors);
         incoming
     }
 
     /// For a worker: a job has come, with these.
     pub(crate) fn put(&mut self, descriptors: Vec<OwnedFd>) {
-        self.descriptors.clear();
-        self.descriptors.extend(descriptors.into_iter().map(Some));
-        self.used.clear();
+        if let Some(things) = &mut self.things {
+            things.descriptors.clear();
+            things.used.clear();
+        }
+        if !descriptors.is_empty() {
+            self.things().descriptors.extend(descriptors.into_iter().map(Some));
+        }
     }
 
     /// Lets go of buffers.
     pub(crate) fn forget(&mut self, ids: &[u64]) {
-        for id in ids {
-            self.buffers.remove(id);
+        if let Some(things) = &mut self.things {
+            for id in ids {
+                things.buffers.remove(id);
+            }
         }
     }
 
     /// Runs `read` with these attachments in reach of what it deserialises; descriptors that it has not taken are
     /// closed after it.
     pub(crate) fn while_receiving<T>(&mut self, read: impl FnOnce() -> T) -> T {
-        REASON.set(None);
+        forget_reason();
         let read = {
             let _back = Back::new(&INCOMING, self);
             read()
         };
-        self.descriptors.clear();
+        if let Some(things) = &mut self.things {
+            things.descriptors.clear();
+        }
         read
+    }
+
+    fn things(&mut self) -> &mut Received {
+        self.things.get_or_insert_default()
     }
 }
 
@@ -195,6 +261,13 @@ pub(crate) fn take_reason() -> Option<String> {
     REASON.take()
 }
 
+/// Before a message is written or read whose errors are of interest.
+fn forget_reason() {
+    if REASON.with_borrow(Option::is_some) {
+        REASON.set(None);
+    }
+}
+
 fn noted<T>(result: Result<T, String>) -> Result<T, String> {
     result.inspect_err(|reason| REASON.set(Some(reason.clone())))
 }
@@ -222,26 +295,27 @@ pub(crate) fn borrow(reference: &Reference) -> Result<SharedBytes, String> {
 
 impl Outgoing {
     fn attach(&mut self, fd: BorrowedFd<'_>) -> Result<u32, String> {
-        if self.descriptors.len() >= MOST {
+        let descriptors = &mut self.things().descriptors;
+        if descriptors.len() >= MOST {
             return Err(format!("a call, or an answer, can carry {MOST} descriptors"));
         }
         let fd = fd.try_clone_to_owned().map_err(|e| format!("a descriptor could not be duplicated: {e}"))?;
-        self.descriptors.push(fd.into());
+        descriptors.push(fd.into());
         #[allow(clippy::cast_possible_truncation, reason = "bounded just above")]
-        Ok(self.descriptors.len() as u32 - 1)
+        Ok(descriptors.len() as u32 - 1)
     }
 
     fn lend(&mut self, bytes: &SharedBytes) -> Result<Option<Reference>, String> {
         let length = bytes.len() as u64;
-        let (id, is_new) = match &mut self.sharing {
+        let (id, is_new) = match self.sharing {
             Sharing::Copy => return Ok(None),
-            Sharing::Down(known) => (bytes.id(), known.insert(bytes.id(), bytes.downgrade()).is_none()),
-            Sharing::Up(came) => match came.iter().find(|(_, one)| one.is(bytes)) {
+            Sharing::Down => (bytes.id(), self.things().known.insert(bytes.id(), bytes.downgrade()).is_none()),
+            Sharing::Up => match self.things().came.iter().find(|(_, one)| one.is(bytes)) {
                 Some((id, _)) => (*id, false),
                 None => (0, true),
             },
         };
-        self.lent.push((id, bytes.clone()));
+        self.things().lent.push((id, bytes.clone()));
         let at = if is_new { Some(self.attach(bytes.memory().descriptor().as_fd())?) } else { None };
         Ok(Some(Reference { id, length, at }))
     }
@@ -249,20 +323,20 @@ impl Outgoing {
 
 impl Incoming {
     fn detach(&mut self, at: u32) -> Result<OwnedFd, String> {
-        let taken = self.descriptors.get_mut(at as usize).and_then(Option::take);
+        let taken = self.things().descriptors.get_mut(at as usize).and_then(Option::take);
         taken.ok_or_else(|| "a descriptor did not arrive; this process may have too many open".to_owned())
     }
 
     fn borrow(&mut self, reference: &Reference) -> Result<SharedBytes, String> {
         let bytes = match reference.at {
-            None => self.buffers.get(&reference.id).cloned().ok_or("a shared buffer that was never sent")?,
+            None => self.things().buffers.get(&reference.id).cloned().ok_or("a shared buffer that was never sent")?,
             Some(at) => {
                 let fd = self.detach(at)?;
                 let length = usize::try_from(reference.length).map_err(|e| e.to_string())?;
                 let sealed = Sealed::open(fd, length).map_err(|e| format!("a shared buffer: {e}"))?;
                 let bytes = SharedBytes::new(sealed);
                 if reference.id != 0 {
-                    self.buffers.insert(reference.id, bytes.clone());
+                    self.things().buffers.insert(reference.id, bytes.clone());
                 }
                 bytes
             }
@@ -270,7 +344,7 @@ impl Incoming {
         if bytes.len() as u64 != reference.length {
             return Err("a shared buffer of another length".to_owned());
         }
-        self.used.push((reference.id, bytes.clone()));
+        self.things().used.push((reference.id, bytes.clone()));
         Ok(bytes)
     }
 }

@@ -91,9 +91,9 @@ impl StreamPort {
     /// Sends what goes with an answer beside shared memory.
     pub(crate) fn send_attached(&self, outgoing: &Outgoing) -> io::Result<()> {
         let mut frame = frame::begin();
-        codec::encode_to(&outgoing.forget, &mut frame).map_err(io::Error::other)?;
+        codec::encode_to(outgoing.forget(), &mut frame).map_err(io::Error::other)?;
         frame::finish(Kind::Attached, &mut frame);
-        self.send_all(&frame, &outgoing.descriptors)
+        self.send_all(&frame, outgoing.descriptors())
     }
 
     /// Sends a small frame.
@@ -169,7 +169,7 @@ impl Port for StreamPort {
         const KEPT: usize = 1 << 20;
         debug_assert_eq!(self.out.len(), written);
         frame::finish(kind, &mut self.out);
-        let sent = self.send_all(&self.out, &outgoing.descriptors);
+        let sent = self.send_all(&self.out, outgoing.descriptors());
         if self.out.capacity() > KEPT {
             self.out = Vec::new();
         }
