@@ -323,7 +323,7 @@ impl Shared {
         Host::fallback().sleep(self.grace_period).await;
     }
 
-    /// For the end of the program: every worker still there, busy ones killed, idle ones asked to leave.
+    /// For the end of the program: every worker still there, those on loan killed, idle ones asked to leave.
     pub(crate) fn end(&self) -> (Vec<Worker>, Vec<WorkerProcess>) {
         let (mut idle, members) = {
             let mut state = self.lock();
@@ -333,7 +333,8 @@ impl Shared {
         for worker in &mut idle {
             worker.hang_up();
         }
-        for member in members.iter().filter(|member| member.is_busy()) {
+        // On loan: with a job, or to a call that nobody polls any more and that would never send it away.
+        for member in members.iter().filter(|member| !member.is_leaving()) {
             member.kill();
         }
         (idle, members)

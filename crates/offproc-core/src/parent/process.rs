@@ -159,9 +159,9 @@ impl Process {
         self.reaped.load(Ordering::SeqCst)
     }
 
-    /// True while it runs a job.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.phase() == Phase::Job
+    /// True once it was asked to leave.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.phase() == Phase::Shutdown
     }
 
     /// Ready once the process is reaped.

@@ -318,10 +318,10 @@ impl WorkerProcess {
         self.0.pid()
     }
 
-    /// True while it runs a job.
+    /// True once it was asked to leave.
     #[must_use]
-    pub fn is_busy(&self) -> bool {
-        self.0.is_busy()
+    pub fn is_leaving(&self) -> bool {
+        self.0.is_leaving()
     }
 
     /// SIGKILL (or what the system has for it), sent by the time this returns.
