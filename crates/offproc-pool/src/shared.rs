@@ -212,7 +212,10 @@ impl Shared {
         state.members.remove(&serial);
         let dead = state.idle.iter().position(|worker| worker.serial() == serial);
         let dead = dead.map(|at| state.idle.remove(at));
+        // Its answer may have been looked at only after its end was recorded, and taken for the job's affair.
+        let untold = dead.as_ref().and_then(Worker::untold_end);
         state.note(blame);
+        state.note(untold);
         drop(state);
         drop(dead);
         shared.changed.notify(usize::MAX);
@@ -240,7 +243,11 @@ impl Shared {
         state.note(worker.take_untold());
         state.running -= 1;
         // One that has ended meanwhile is no member any more.
-        let stays = !state.closed && !worker.is_spent() && state.members.contains_key(&worker.serial());
+        let is_member = state.members.contains_key(&worker.serial());
+        if !is_member {
+            state.note(worker.untold_end());
+        }
+        let stays = !state.closed && !worker.is_spent() && is_member;
         if stays {
             state.idle.push(worker);
         } else {

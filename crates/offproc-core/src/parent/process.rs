@@ -121,6 +121,11 @@ impl Process {
     /// taken for the job's affair, it is told here.
     pub(crate) fn was_idle(&self) -> Option<BrokenWorkerError> {
         self.set_phase(Phase::Idle);
+        self.untold_end()
+    }
+
+    /// Its unclean end, if it has come while it had no job and was not told.
+    pub(crate) fn untold_end(&self) -> Option<BrokenWorkerError> {
         // Under the lock: either the end is seen here, or whoever records it sees what was stored before.
         let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = self.end.get().is_some();

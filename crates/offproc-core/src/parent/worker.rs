@@ -203,6 +203,12 @@ impl Worker {
         self.process.0.error()
     }
 
+    /// The same for one that has ended with its job done, as it turns out, by now.
+    #[must_use]
+    pub fn untold_end(&self) -> Option<BrokenWorkerError> {
+        self.process.0.untold_end()
+    }
+
     /// True when its verdict was waited for before, and did not come in time.
     #[must_use]
     pub fn is_late(&self) -> bool {
