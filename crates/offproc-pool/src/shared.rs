@@ -142,7 +142,7 @@ impl Shared {
         }
         let verdict = async { Some(poll_fn(|cx| worker.poll_verdict(cx, &self.host)).await) };
         let patience = async {
-            self.host.sleep(PATIENCE).await;
+            self.host.sleep_really(PATIENCE).await;
             None
         };
         futures_lite::future::or(verdict, patience).await
