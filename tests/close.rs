@@ -3,7 +3,7 @@
 use futures::future::join;
 use futures::poll;
 use offproc::{Error, Limiter};
-use offproc_tests::process::{Family, has_ended, must_end};
+use offproc_tests::process::{Family, has_ended, is_reaped, must_end};
 use offproc_tests::rendezvous::{Arrivals, Gate};
 use offproc_tests::scratch::{Scratch, append, trace};
 use offproc_tests::waiting::{drive_until, until};
@@ -20,6 +20,7 @@ matrix!(
     goes_on_when_its_future_is_dropped,
     comes_by_itself_with_the_last_handle,
     kills_an_abandoned_job_after_the_grace_period,
+    names_a_worker_that_died_between_its_answer_and_the_look_at_it,
 );
 matrix!(except fork:
     lets_workers_do_their_work_at_exit,
@@ -153,6 +154,23 @@ async fn kills_an_abandoned_job_after_the_grace_period(case: Case) {
     assert_eq!((unclean.pid(), unclean.count()), (pid, 1));
     assert!(unclean.to_string().contains("killed by SIGKILL"), "{unclean}");
     assert!(has_ended(pid));
+}
+
+async fn names_a_worker_that_died_between_its_answer_and_the_look_at_it(case: Case) {
+    let context = case.context();
+    let pid = context.run_sync(job::pid, ()).await.unwrap();
+    let die_soon = |()| {
+        std::thread::spawn(|| {
+            std::thread::sleep(Duration::from_millis(50));
+            job::end_at_once(42);
+        });
+    };
+    let mut call = context.run_sync(die_soon, ()).into_future();
+    assert!(poll!(&mut call).is_pending());
+    until("the worker is reaped", || is_reaped(pid)).await;
+    call.await.unwrap();
+    let unclean = context.close().await.unwrap_err();
+    assert_eq!((unclean.pid(), unclean.count()), (pid, 1));
 }
 
 /// A worker that exits, but not soon.

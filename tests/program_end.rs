@@ -7,6 +7,7 @@ use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 isolated!(
     killed_takes_spawned_workers_along,
@@ -15,6 +16,7 @@ isolated!(
     terminated_takes_workers_along,
     returning_from_main_lets_idle_workers_do_their_work_at_exit,
     exit_kills_what_is_busy,
+    exit_does_not_wait_for_what_is_on_loan,
     a_panic_in_main_ends_workers,
     nothing_is_printed_on_a_clean_end,
     output_of_jobs_comes_through,
@@ -88,6 +90,13 @@ fn exit_kills_what_is_busy() {
             assert!(run(&["end", workers, how]).status.success());
         }
     }
+}
+
+fn exit_does_not_wait_for_what_is_on_loan() {
+    let start = Instant::now();
+    assert!(run(&["exit-before-the-verdict"]).status.success());
+    // Not for the grace period.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 fn a_panic_in_main_ends_workers() {

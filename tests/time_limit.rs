@@ -1,10 +1,11 @@
 //! A time limit kills the worker of a job that passes it, and counts nothing but the job.
 
-use offproc::{Error, Limiter};
+use futures::executor::block_on;
+use offproc::{Error, Limiter, WorkerContext};
 use offproc_tests::process::must_end;
 use offproc_tests::rendezvous::Arrivals;
 use offproc_tests::scratch::Scratch;
-use offproc_tests::{Case, job, matrix};
+use offproc_tests::{Case, isolated, job, matrix};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -18,6 +19,21 @@ matrix!(
 /// Long for a job that does nothing, even on a busy machine.
 const LIMIT: Duration = Duration::from_millis(600);
 const LONGER: Duration = Duration::from_millis(900);
+
+isolated!(goes_on_in_another_runtime);
+
+fn goes_on_in_another_runtime() {
+    let context = WorkerContext::builder().open().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut call = context.run_sync(|()| -> () { job::spin() }, ()).time_limit(LIMIT).into_future();
+    runtime.block_on(async {
+        context.run_sync(|()| (), ()).await.unwrap();
+        assert!(futures::poll!(&mut call).is_pending());
+    });
+    drop(runtime);
+    assert!(matches!(block_on(call), Err(Error::TimedOut)));
+    block_on(context.close()).unwrap();
+}
 
 async fn kills_an_endless_job(case: Case) {
     let scratch = Scratch::new();

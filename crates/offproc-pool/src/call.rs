@@ -276,7 +276,8 @@ where
 
     fn post(self, mut lease: Lease) -> Result<CallState<A, R>, Error> {
         lease.post(self.function, &self.argument, self.options.kill_on_cancel)?;
-        let late = self.options.time_limit.map(|limit| lease.shared().host.sleep(limit));
+        let late =
+            self.options.time_limit.map(|limit| -> BoxFuture<()> { Box::pin(lease.shared().host.sleep_really(limit)) });
         Ok(CallState::Running(self, lease, late))
     }
 }

@@ -142,7 +142,7 @@ impl Shared {
         }
         let verdict = async { Some(poll_fn(|cx| worker.poll_verdict(cx, &self.host)).await) };
         let patience = async {
-            self.host.sleep(PATIENCE).await;
+            self.host.sleep_really(PATIENCE).await;
             None
         };
         futures_lite::future::or(verdict, patience).await
@@ -212,7 +212,10 @@ impl Shared {
         state.members.remove(&serial);
         let dead = state.idle.iter().position(|worker| worker.serial() == serial);
         let dead = dead.map(|at| state.idle.remove(at));
+        // Its answer may have been looked at only after its end was recorded, and taken for the job's affair.
+        let untold = dead.as_ref().and_then(Worker::untold_end);
         state.note(blame);
+        state.note(untold);
         drop(state);
         drop(dead);
         shared.changed.notify(usize::MAX);
@@ -240,7 +243,11 @@ impl Shared {
         state.note(worker.take_untold());
         state.running -= 1;
         // One that has ended meanwhile is no member any more.
-        let stays = !state.closed && !worker.is_spent() && state.members.contains_key(&worker.serial());
+        let is_member = state.members.contains_key(&worker.serial());
+        if !is_member {
+            state.note(worker.untold_end());
+        }
+        let stays = !state.closed && !worker.is_spent() && is_member;
         if stays {
             state.idle.push(worker);
         } else {
@@ -323,7 +330,7 @@ impl Shared {
         Host::fallback().sleep(self.grace_period).await;
     }
 
-    /// For the end of the program: every worker still there, busy ones killed, idle ones asked to leave.
+    /// For the end of the program: every worker still there, those on loan killed, idle ones asked to leave.
     pub(crate) fn end(&self) -> (Vec<Worker>, Vec<WorkerProcess>) {
         let (mut idle, members) = {
             let mut state = self.lock();
@@ -333,7 +340,8 @@ impl Shared {
         for worker in &mut idle {
             worker.hang_up();
         }
-        for member in members.iter().filter(|member| member.is_busy()) {
+        // On loan: with a job, or to a call that nobody polls any more and that would never send it away.
+        for member in members.iter().filter(|member| !member.is_leaving()) {
             member.kill();
         }
         (idle, members)

@@ -13,6 +13,7 @@ fn main() {
     match &arguments[..] {
         ["linger", workers] => linger(workers),
         ["end", workers, how] => end(workers, how),
+        ["exit-before-the-verdict"] => exit_before_the_verdict(),
         ["print"] => print(),
         ["without-its-file"] => without_its_file(),
         _ => println!("main ran"),
@@ -81,6 +82,21 @@ fn end(workers: &str, how: &str) {
         "panic" => panic!("the program gives up"),
         _ => {}
     }
+}
+
+/// Exits while a call waits for a `retire` function to end.
+fn exit_before_the_verdict() {
+    let retire = || {
+        std::thread::sleep(Duration::from_secs(1));
+        false
+    };
+    let context = WorkerContext::builder().retire(retire).open().expect("a valid context");
+    block_on(async {
+        context.run_sync(|()| (), ()).await.expect("a worker");
+        let mut second = context.run_sync(|()| (), ()).into_future();
+        assert!(futures::poll!(&mut second).is_pending());
+        std::process::exit(0);
+    });
 }
 
 fn print() {

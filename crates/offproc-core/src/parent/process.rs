@@ -121,6 +121,11 @@ impl Process {
     /// taken for the job's affair, it is told here.
     pub(crate) fn was_idle(&self) -> Option<BrokenWorkerError> {
         self.set_phase(Phase::Idle);
+        self.untold_end()
+    }
+
+    /// Its unclean end, if it has come while it had no job and was not told.
+    pub(crate) fn untold_end(&self) -> Option<BrokenWorkerError> {
         // Under the lock: either the end is seen here, or whoever records it sees what was stored before.
         let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = self.end.get().is_some();
@@ -159,9 +164,9 @@ impl Process {
         self.reaped.load(Ordering::SeqCst)
     }
 
-    /// True while it runs a job.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.phase() == Phase::Job
+    /// True once it was asked to leave.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.phase() == Phase::Shutdown
     }
 
     /// Ready once the process is reaped.

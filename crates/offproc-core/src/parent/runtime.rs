@@ -3,12 +3,12 @@
 use crate::sys::descriptors::Descriptor;
 use async_io::Async;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -150,5 +150,27 @@ impl Host {
     pub fn sleep(&self, duration: Duration) -> BoxFuture<()> {
         const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
         if duration >= CENTURY { Box::pin(std::future::pending()) } else { self.current().sleep(duration) }
+    }
+
+    /// The same by the wall clock, as what other processes do takes: a runtime's clock may run ahead of it (tokio's,
+    /// when it is paused). It may be polled in one runtime after the other, the first of which may have ended.
+    pub fn sleep_really(&self, duration: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let (mut host, start) = (self.clone(), Instant::now());
+        let (mut runtime, mut sleep) = (host.current().id(), host.sleep(duration));
+        poll_fn(move |cx| {
+            loop {
+                let now = host.current().id();
+                if now != runtime {
+                    (runtime, sleep) = (now, host.sleep(duration.saturating_sub(start.elapsed())));
+                }
+                ready!(sleep.as_mut().poll(cx));
+                let left = duration.saturating_sub(start.elapsed());
+                if left.is_zero() {
+                    return Poll::Ready(());
+                }
+                host = Self::fallback();
+                (runtime, sleep) = (host.current().id(), host.sleep(left));
+            }
+        })
     }
 }

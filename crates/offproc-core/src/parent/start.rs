@@ -158,7 +158,7 @@ pub(super) async fn greet(
         line: StreamLine::new(control, hello, descriptors, limit(settings)),
     };
     let deadline = async {
-        host.sleep(settings.start_timeout).await;
+        host.sleep_really(settings.start_timeout).await;
         Err(Error::Spawn(io::Error::new(
             io::ErrorKind::TimedOut,
             format!("the worker was not ready within {:?} and was killed", settings.start_timeout),

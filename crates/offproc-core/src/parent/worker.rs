@@ -13,6 +13,7 @@ use futures_lite::future;
 use serde::{Serialize, de::DeserializeOwned};
 use std::future::{Future, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -109,14 +110,14 @@ impl Worker {
     {
         let refused = |message| Error::Encode(EncodeError(message));
         let mut outgoing = self.line.take_outgoing();
-        let written = match self.line.begin(self.frame_limit) {
+        let write = || match self.line.begin(self.frame_limit) {
             Err(e) => Err(format!("there is no memory for the argument: {e}")),
             Ok(mut writer) => {
                 outgoing.while_sending(|| write_job(function, argument, &mut writer)).map(|()| writer.written())
             }
         };
-        match written {
-            Ok(written) => {
+        match catch_unwind(AssertUnwindSafe(write)) {
+            Ok(Ok(written)) => {
                 // Before the job is out: a worker that dies of it at once has not died idle.
                 self.process.0.set_phase(Phase::Job);
                 self.line.post(written, outgoing).map_err(|e| {
@@ -124,9 +125,14 @@ impl Worker {
                     refused(format!("the descriptors of the argument could not be sent: {e}"))
                 })
             }
-            Err(message) => {
+            Ok(Err(message)) => {
                 self.line.put_back(outgoing);
                 Err(refused(message))
+            }
+            // The caller's affair; what the worker has been lent is not forgotten over it.
+            Err(panic) => {
+                self.line.put_back(outgoing);
+                resume_unwind(panic)
             }
         }
     }
@@ -195,6 +201,12 @@ impl Worker {
     #[must_use]
     pub fn take_untold(&mut self) -> Option<BrokenWorkerError> {
         self.untold.take()
+    }
+
+    /// The same for one that has ended with its job done, as it turns out, by now.
+    #[must_use]
+    pub fn untold_end(&self) -> Option<BrokenWorkerError> {
+        self.process.0.untold_end()
     }
 
     /// How the process ended, or that it has not, as an error.
@@ -318,10 +330,10 @@ impl WorkerProcess {
         self.0.pid()
     }
 
-    /// True while it runs a job.
+    /// True once it was asked to leave.
     #[must_use]
-    pub fn is_busy(&self) -> bool {
-        self.0.is_busy()
+    pub fn is_leaving(&self) -> bool {
+        self.0.is_leaving()
     }
 
     /// SIGKILL (or what the system has for it), sent by the time this returns.

@@ -91,9 +91,15 @@ impl Child {
     /// Waits on the calling thread, until the deadline at the latest; tells whether the child has ended.
     pub(crate) fn wait_until(&self, deadline: std::time::Instant) -> bool {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        let left = deadline.saturating_duration_since(std::time::Instant::now());
-        let left = Timespec::try_from(left).ok();
-        matches!(poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], left.as_ref()), Ok(n) if n > 0)
+        loop {
+            let left = deadline.saturating_duration_since(std::time::Instant::now());
+            let left = Timespec::try_from(left).ok();
+            match poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], left.as_ref()) {
+                // A handler of the program's ran, for the end of another child perhaps.
+                Err(rustix::io::Errno::INTR) => {}
+                ready => return matches!(ready, Ok(n) if n > 0),
+            }
+        }
     }
 
     /// `Ok(None)` while it runs.

@@ -111,7 +111,7 @@ impl Spin {
             for _ in 0..64 {
                 std::hint::spin_loop();
                 if let Some(found) = look() {
-                    self.budget = (self.budget * 2).min(self.most);
+                    self.budget = self.budget.saturating_mul(2).min(self.most);
                     return Some(found);
                 }
             }
