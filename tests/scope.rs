@@ -63,6 +63,7 @@ async fn is_carried_into_tasks_on_request_only(case: Case) {
     assert_eq!(own, carried);
     assert_ne!(own, plain);
     // The scope does not wait for a task that is still to begin.
+    #[allow(clippy::async_yields_async, reason = "it is to be awaited after the scope")]
     let begin_late = async { [run_sync(job::pid, ()).into_future().in_cache_scope()] };
     let [late] = cache_scope(case.builder(), begin_late).await.unwrap();
     assert!(matches!(late.await, Err(Error::Closed)));
