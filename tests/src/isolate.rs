@@ -16,7 +16,7 @@ use std::time::Duration;
 const INNER: &str = "OFFPROC_TEST_INNER";
 
 /// Far more than any test takes on a busy machine; it turns a hang into a failure.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_secs(180);
 
 /// Runs the test of this name, with its crate in front, in a process of its own.
 pub fn run(name: &str, test: impl FnOnce()) {

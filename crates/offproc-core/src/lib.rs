@@ -6,6 +6,9 @@
 //! operating system. `docs/architecture.md` in the repository has the whole picture.
 #![deny(unsafe_code)]
 
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+compile_error!("offproc runs on Linux so far; docs/platforms.md in its repository tells what other systems still need");
+
 mod error;
 mod fd;
 mod parent;
