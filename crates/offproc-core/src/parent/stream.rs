@@ -4,18 +4,16 @@
 use super::line::{Line, Watched};
 use super::runtime::Host;
 use crate::sys::descriptors::Descriptor;
+use crate::sys::messages::send_with;
 use crate::wire::attachments::{self, Incoming, Outgoing};
 use crate::wire::buffer;
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    Shutdown,
-};
-use std::io::{self, IoSlice, IoSliceMut};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, Shutdown};
+use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
 
 /// A line over a stream socket.
@@ -188,21 +186,6 @@ fn receive_with(socket: &Descriptor, space: &mut [u8], descriptors: &mut Vec<Own
         }
     }
     Ok(message.bytes)
-}
-
-pub(super) fn send_with(
-    socket: &Descriptor,
-    bytes: &[u8],
-    descriptors: &[Descriptor],
-    flags: SendFlags,
-) -> Result<usize, Errno> {
-    let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(attachments::MOST))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    if !borrowed.is_empty() {
-        assert!(control.push(SendAncillaryMessage::ScmRights(&borrowed)), "as many as a message can have");
-    }
-    rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags)
 }
 
 fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {

@@ -8,6 +8,7 @@ pub(crate) mod fork;
 pub(crate) mod image;
 pub(crate) mod lifeline;
 pub(crate) mod memory;
+pub(crate) mod messages;
 pub(crate) mod process;
 pub(crate) mod sealed;
 #[cfg(any(target_os = "linux", target_os = "android"))]

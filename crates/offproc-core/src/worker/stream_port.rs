@@ -2,18 +2,17 @@
 
 use super::port::{Next, Port};
 use crate::sys::descriptors::Descriptor;
+use crate::sys::messages::send_with;
 use crate::wire::attachments::{self, Incoming, Outgoing};
 use crate::wire::codec;
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-};
-use std::io::{self, IoSlice, IoSliceMut};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
+use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 #[derive(Debug)]
@@ -107,7 +106,7 @@ impl StreamPort {
 
     fn send_all(&self, mut rest: &[u8], mut attached: &[Descriptor]) -> io::Result<()> {
         while !rest.is_empty() {
-            match send_with(&self.socket, rest, attached) {
+            match send_with(&self.socket, rest, attached, SendFlags::NOSIGNAL) {
                 Ok(count) => (rest, attached) = (&rest[count..], &[]),
                 Err(Errno::INTR) => {}
                 // A job has made the socket non-blocking.
@@ -185,14 +184,3 @@ impl Port for StreamPort {
 
 /// Nothing came in time.
 struct Late;
-
-fn send_with(socket: &OwnedFd, bytes: &[u8], attached: &[Descriptor]) -> Result<usize, Errno> {
-    if attached.is_empty() {
-        return rustix::net::send(socket, bytes, SendFlags::NOSIGNAL);
-    }
-    let borrowed: Vec<_> = attached.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(attachments::MOST))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    assert!(control.push(SendAncillaryMessage::ScmRights(&borrowed)), "as many as a message can have");
-    rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)
-}
