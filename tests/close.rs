@@ -4,7 +4,7 @@ use futures::future::join;
 use futures::poll;
 use offproc::{Error, Limiter};
 use offproc_tests::process::{Family, has_ended, is_reaped, must_end};
-use offproc_tests::rendezvous::{Arrivals, Gate};
+use offproc_tests::rendezvous::{Arrivals, Gate, pass};
 use offproc_tests::scratch::{Scratch, append, trace};
 use offproc_tests::waiting::{drive_until, until};
 use offproc_tests::{Case, job, matrix};
@@ -157,16 +157,20 @@ async fn kills_an_abandoned_job_after_the_grace_period(case: Case) {
 }
 
 async fn names_a_worker_that_died_between_its_answer_and_the_look_at_it(case: Case) {
-    let context = case.context();
+    let (scratch, context) = (Scratch::new(), case.context());
+    // Or the answer could be there at the first look already.
+    let gate = Gate::new(&scratch, "gate");
     let pid = context.run_sync(job::pid, ()).await.unwrap();
-    let die_soon = |()| {
+    let die_soon = |gate: String| {
+        assert!(pass(&gate));
         std::thread::spawn(|| {
             std::thread::sleep(Duration::from_millis(50));
             job::end_at_once(42);
         });
     };
-    let mut call = context.run_sync(die_soon, ()).into_future();
+    let mut call = context.run_sync(die_soon, gate.ticket()).into_future();
     assert!(poll!(&mut call).is_pending());
+    gate.admit_one();
     until("the worker is reaped", || is_reaped(pid)).await;
     call.await.unwrap();
     let unclean = context.close().await.unwrap_err();
