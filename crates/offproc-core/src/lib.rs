@@ -11,6 +11,9 @@ compile_error!("offproc runs on Linux so far; docs/platforms.md in its repositor
 
 mod error;
 mod fd;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod parent;
 mod shared_bytes;
 mod sys;

@@ -119,7 +119,7 @@ fn limit(settings: &Settings) -> usize {
 }
 
 /// A process that has said that it is ready.
-pub(super) struct Greeted {
+pub(crate) struct Greeted {
     launched: Half,
     line: StreamLine,
 }
@@ -140,13 +140,13 @@ impl Greeted {
     }
 
     /// A helper that takes no jobs.
-    pub(super) fn into_helper(self, settings: &Settings) -> Worker {
+    pub(crate) fn into_helper(self, settings: &Settings) -> Worker {
         self.into_worker(settings, None)
     }
 }
 
 /// Sends a launched process its hello and waits until it is ready.
-pub(super) async fn greet(
+pub(crate) async fn greet(
     launched: Launched,
     hello: Vec<u8>,
     settings: &Settings,

@@ -57,7 +57,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(
+    pub(crate) fn new(
         process: Guard,
         line: Box<dyn Line>,
         lifeline: Descriptor,

@@ -63,7 +63,7 @@ pub(super) fn run(alone: &Alone, requests: OwnedFd) -> Result<Option<OwnedFd>, S
 }
 
 /// The next request; `None` when the parent is done.
-fn receive(requests: &OwnedFd) -> Result<Option<(Fork, OwnedFd)>, String> {
+pub(crate) fn receive(requests: &OwnedFd) -> Result<Option<(Fork, OwnedFd)>, String> {
     let mut buffer = [0; MESSAGE];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);

@@ -1,0 +1,109 @@
+use super::TARGETS;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{Config, TestRunner};
+use std::fs;
+use std::path::PathBuf;
+
+/// How many mutations of its corpus each target is given; 4096 take a second or two.
+const MUTATIONS: u32 = 4096;
+
+fn corpus(name: &str) -> Vec<Vec<u8>> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+    let mut files: Vec<_> =
+        fs::read_dir(&folder).expect("a kept corpus").map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "the corpus of {name} is empty");
+    files.into_iter().map(|file| fs::read(file).expect("a file")).collect()
+}
+
+/// One change of an input.
+#[derive(Clone, Debug)]
+enum Change {
+    Set(Index, u8),
+    Insert(Index, Vec<u8>),
+    Cut(Index, u8),
+    Double(Index, u8),
+}
+
+impl Change {
+    fn any() -> impl Strategy<Value = Self> {
+        prop_oneof![
+            (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Self::Set(at, byte)),
+            (any::<Index>(), vec(any::<u8>(), 1..16)).prop_map(|(at, bytes)| Self::Insert(at, bytes)),
+            (any::<Index>(), any::<u8>()).prop_map(|(at, length)| Self::Cut(at, length)),
+            (any::<Index>(), any::<u8>()).prop_map(|(at, length)| Self::Double(at, length)),
+        ]
+    }
+
+    fn apply(&self, input: &mut Vec<u8>) {
+        let range = |at: &Index, length: u8, input: &[u8]| {
+            let start = at.index(input.len() + 1);
+            start..input.len().min(start + usize::from(length))
+        };
+        match self {
+            Self::Set(at, byte) if !input.is_empty() => {
+                let at = at.index(input.len());
+                input[at] = *byte;
+            }
+            Self::Set(..) => {}
+            Self::Insert(at, bytes) => {
+                let at = at.index(input.len() + 1);
+                input.splice(at..at, bytes.iter().copied());
+            }
+            Self::Cut(at, length) => {
+                input.drain(range(at, *length, input));
+            }
+            Self::Double(at, length) => {
+                let part = input[range(at, *length, input)].to_vec();
+                input.extend(part);
+            }
+        }
+    }
+}
+
+fn run(name: &str) {
+    let (_, target) = TARGETS.into_iter().find(|(known, _)| *known == name).expect("a target");
+    let corpus = corpus(name);
+    for input in &corpus {
+        target(input);
+    }
+    let strategy = (any::<Index>(), any::<Index>(), vec(Change::any(), 1..8));
+    let mut runner = TestRunner::new(Config { cases: MUTATIONS, failure_persistence: None, ..Config::default() });
+    let result = runner.run(&strategy, |(one, other, changes)| {
+        let (one, other): (&Vec<u8>, &Vec<u8>) = (one.get(&corpus), other.get(&corpus));
+        let mut input = [one.as_slice(), other].concat();
+        for change in &changes {
+            change.apply(&mut input);
+        }
+        target(&input);
+        Ok(())
+    });
+    result.unwrap_or_else(|failure| panic!("{name}: {failure}"));
+}
+
+#[test]
+fn parent_stream() {
+    run("parent_stream");
+}
+
+#[test]
+fn parent_shared() {
+    run("parent_shared");
+}
+
+#[test]
+fn worker_stream() {
+    run("worker_stream");
+}
+
+#[test]
+fn worker_shared() {
+    run("worker_shared");
+}
+
+#[test]
+fn fork_server() {
+    run("fork_server");
+}
