@@ -99,7 +99,8 @@ async fn goes_on_when_its_future_is_dropped(case: Case) {
     let pid = context.run_sync(job::pid, ()).await.unwrap();
     {
         let mut closing = pin!(context.close());
-        assert!(poll!(closing.as_mut()).is_pending());
+        // It may even be done.
+        let _ = poll!(closing.as_mut());
     }
     must_end(pid);
     assert!(matches!(context.run_sync(|()| (), ()).await, Err(Error::Closed)));

@@ -108,5 +108,5 @@ async fn that_never_ends_delays_nobody_and_is_killed_at_close(case: Case) {
     assert_ne!(first, second);
     let unclean = context.close().await.unwrap_err();
     assert_eq!(unclean.count(), 2, "{unclean}");
-    assert!(unclean.to_string().contains("killed by SIGKILL"), "{unclean}");
+    assert!(unclean.to_string().contains("killed by SIGKILL in its retire function"), "{unclean}");
 }

@@ -73,6 +73,12 @@ pub fn is_reaped(pid: u32) -> bool {
     stat(pid).is_none()
 }
 
+/// True while a process waits for something.
+#[must_use]
+pub fn is_asleep(pid: u32) -> bool {
+    stat(pid).is_some_and(|stat| stat.state == 'S')
+}
+
 /// Kills a process.
 pub fn kill(pid: u32) {
     send(pid, Signal::KILL);

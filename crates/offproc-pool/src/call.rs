@@ -8,6 +8,7 @@ use offproc_core::{BoxFuture, Error, Outcome};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -36,6 +37,7 @@ pub struct RunSync<A, R> {
     function: fn(A) -> R,
     argument: A,
     context: Option<WorkerContext>,
+    caller: &'static Location<'static>,
     options: Options,
 }
 
@@ -79,12 +81,13 @@ struct Options {
 /// # Ok::<(), offproc::Error>(())
 /// # }).unwrap();
 /// ```
+#[track_caller]
 pub fn run_sync<A, R>(f: fn(A) -> R, arg: A) -> RunSync<A, R>
 where
     A: Serialize + DeserializeOwned,
     R: Serialize + DeserializeOwned,
 {
-    RunSync { function: f, argument: arg, context: None, options: Options::default() }
+    RunSync { function: f, argument: arg, context: None, caller: Location::caller(), options: Options::default() }
 }
 
 impl<A, R> RunSync<A, R> {
@@ -275,7 +278,7 @@ where
     }
 
     fn post(self, mut lease: Lease) -> Result<CallState<A, R>, Error> {
-        lease.post(self.function, &self.argument, self.options.kill_on_cancel)?;
+        lease.post(self.function, &self.argument, self.caller, self.options.kill_on_cancel)?;
         let late =
             self.options.time_limit.map(|limit| -> BoxFuture<()> { Box::pin(lease.shared().host.sleep_really(limit)) });
         Ok(CallState::Running(self, lease, late))

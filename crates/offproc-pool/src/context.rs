@@ -59,6 +59,7 @@ impl WorkerContext {
     }
 
     /// [`run_sync`](crate::run_sync()) on this context's workers.
+    #[track_caller]
     pub fn run_sync<A, R>(&self, f: fn(A) -> R, arg: A) -> RunSync<A, R>
     where
         A: Serialize + DeserializeOwned,

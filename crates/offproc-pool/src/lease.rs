@@ -6,6 +6,7 @@ use futures_lite::future;
 use offproc_core::{BrokenWorkerError, Error, Host, Outcome, Worker, entrust};
 use serde::{Serialize, de::DeserializeOwned};
 use std::future::poll_fn;
+use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -39,12 +40,18 @@ impl Lease {
     }
 
     /// Hands over a job.
-    pub(crate) fn post<A, R>(&mut self, function: fn(A) -> R, argument: &A, kill_on_drop: bool) -> Result<(), Error>
+    pub(crate) fn post<A, R>(
+        &mut self,
+        function: fn(A) -> R,
+        argument: &A,
+        caller: &'static Location<'static>,
+        kill_on_drop: bool,
+    ) -> Result<(), Error>
     where
         A: Serialize + DeserializeOwned,
         R: Serialize + DeserializeOwned,
     {
-        self.worker().post(function, argument)?;
+        self.worker().post(function, argument, caller)?;
         (self.in_flight, self.kill_on_drop) = (true, kill_on_drop);
         Ok(())
     }

@@ -206,16 +206,20 @@ impl Shared {
     }
 
     /// Called by the keeper when a worker has been reaped.
-    fn worker_ended(context: &Weak<Self>, serial: u64, blame: Option<BrokenWorkerError>) {
+    fn worker_ended(context: &Weak<Self>, serial: u64, mut blame: Option<BrokenWorkerError>) {
         let Some(shared) = context.upgrade() else { return };
         let mut state = shared.lock();
         state.members.remove(&serial);
         let dead = state.idle.iter().position(|worker| worker.serial() == serial);
-        let dead = dead.map(|at| state.idle.remove(at));
-        // Its answer may have been looked at only after its end was recorded, and taken for the job's affair.
-        let untold = dead.as_ref().and_then(Worker::untold_end);
+        let mut dead = dead.map(|at| state.idle.remove(at));
+        if let Some(worker) = &mut dead {
+            // Its answer may have been looked at only after its end was recorded, and taken for the job's affair.
+            blame = blame.or_else(|| worker.untold_end());
+            if let Some(blame) = &mut blame {
+                worker.correct_phase(blame);
+            }
+        }
         state.note(blame);
-        state.note(untold);
         drop(state);
         drop(dead);
         shared.changed.notify(usize::MAX);
@@ -238,9 +242,8 @@ impl Shared {
     }
 
     /// A worker comes back from a job; it goes to the cache, or on its way.
-    pub(crate) fn check_in(self: &Arc<Self>, mut worker: Worker) {
+    pub(crate) fn check_in(self: &Arc<Self>, worker: Worker) {
         let mut state = self.lock();
-        state.note(worker.take_untold());
         state.running -= 1;
         // One that has ended meanwhile is no member any more.
         let is_member = state.members.contains_key(&worker.serial());

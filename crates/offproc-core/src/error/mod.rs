@@ -2,13 +2,16 @@
 
 mod broken;
 mod codec;
+pub(crate) mod death;
 mod panic;
+mod phase;
 
 use std::{fmt, io};
 
-pub use broken::{BrokenWorkerError, Phase};
+pub use broken::BrokenWorkerError;
 pub use codec::{DecodeError, EncodeError};
 pub use panic::PanicError;
+pub use phase::Phase;
 
 /// Why a call has no result.
 ///

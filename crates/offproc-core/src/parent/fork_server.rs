@@ -24,8 +24,6 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -162,7 +160,7 @@ impl Books {
     fn ended(&self, ended: Ended) {
         let process = self.lock().1.remove(&ended.id);
         if let Some(process) = process {
-            process.record_end(ended.status.map(ExitStatus::from_raw));
+            process.record_end(ended.reaped);
         }
     }
 
@@ -171,11 +169,11 @@ impl Books {
         let left = std::mem::take(&mut self.lock().1);
         for process in left.into_values() {
             keeper::entrust(async move {
-                let status = match process.child() {
+                let reaped = match process.child() {
                     Some(child) => child.wait().await,
                     None => None,
                 };
-                process.record_end(status);
+                process.record_end(reaped);
             });
         }
     }
@@ -214,7 +212,7 @@ impl Helper {
         };
         let launched = Launched { process: Guard(process), control, lifeline, descriptors: vec![worker_lifeline] };
         if let Err(e) = self.request(Fork { id }, worker_control).await {
-            self.books.ended(Ended { id, status: None });
+            self.books.ended(Ended { id, reaped: None });
             return Err(e);
         }
         if self.worker.is_spent() {

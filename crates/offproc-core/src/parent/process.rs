@@ -2,12 +2,13 @@
 //! waits.
 
 use super::keeper;
+use crate::error::death::{Death, End};
 use crate::error::{BrokenWorkerError, Phase};
 use crate::sys::fork::is_forked;
 use crate::sys::process::Child;
+use crate::sys::reap::Reaped;
 use atomic_waker::AtomicWaker;
 use std::fmt;
-use std::process::ExitStatus;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
@@ -22,11 +23,14 @@ pub(crate) struct Process {
     // A fork server's worker is known only once the server has said so.
     child: OnceLock<Child>,
     kill_wanted: AtomicBool,
-    end: OnceLock<Option<ExitStatus>>,
+    // The kernel counts this for it, although it was not its own.
+    inherited_memory: AtomicU64,
+    end: OnceLock<End>,
     reaped: AtomicBool,
     // One at a time waits: whoever holds the `Worker`.
     waiter: AtomicWaker,
     phase: AtomicU8,
+    leaving: AtomicBool,
     excused: AtomicBool,
     // Its end was told as an error, once.
     blamed: AtomicBool,
@@ -41,8 +45,8 @@ impl Process {
         let reaped = Arc::clone(&process);
         keeper::entrust(async move {
             if let Some(child) = reaped.child.get() {
-                let status = child.wait().await;
-                reaped.record_end(status);
+                let how = child.wait().await;
+                reaped.record_end(how);
             }
         });
         process
@@ -55,10 +59,12 @@ impl Process {
             serial: LAST.fetch_add(1, Ordering::Relaxed),
             child: OnceLock::new(),
             kill_wanted: AtomicBool::new(false),
+            inherited_memory: AtomicU64::new(u64::MAX),
             end: OnceLock::new(),
             reaped: AtomicBool::new(false),
             waiter: AtomicWaker::new(),
             phase: AtomicU8::new(Phase::Start as u8),
+            leaving: AtomicBool::new(false),
             excused: AtomicBool::new(false),
             blamed: AtomicBool::new(false),
             hook: Mutex::new(None),
@@ -82,12 +88,25 @@ impl Process {
         self.child.get()
     }
 
-    /// The process has ended and been reaped.
-    pub(crate) fn record_end(&self, status: Option<ExitStatus>) {
+    /// It has told how much memory is counted for it that was another's.
+    pub(crate) fn set_inherited_memory(&self, bytes: u64) {
+        self.inherited_memory.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The process has ended and been reaped; `None` where somebody else was told how.
+    pub(crate) fn record_end(&self, how: Option<Reaped>) {
+        let end = End {
+            at: Some(Instant::now()),
+            status: how.map(|how| how.status()),
+            usage: how.map(|how| how.usage),
+            peak_memory: how
+                .map(|how| how.usage.memory)
+                .filter(|memory| *memory > self.inherited_memory.load(Ordering::Relaxed)),
+        };
         // Under the lock, so that a hook installed meanwhile either sees the end or is seen here.
         let hook = {
             let mut hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = self.end.set(status);
+            let _ = self.end.set(end);
             hook.take()
         };
         if let Some(hook) = hook {
@@ -111,9 +130,8 @@ impl Process {
 
     /// The end as an error, when it is one, came while the process had no job, and was not our doing.
     fn blame(&self) -> Option<BrokenWorkerError> {
-        let clean = self.end.get().copied().flatten().is_none_or(|status| status.success());
-        let idle = matches!(self.phase(), Phase::Idle | Phase::Shutdown);
-        let blamed = idle && !clean && !self.excused.load(Ordering::SeqCst);
+        let clean = self.end.get().and_then(|end| end.status).is_none_or(|status| status.success());
+        let blamed = self.phase().has_no_caller() && !clean && !self.excused.load(Ordering::SeqCst);
         (blamed && !self.blamed.swap(true, Ordering::SeqCst)).then(|| self.error())
     }
 
@@ -166,7 +184,11 @@ impl Process {
 
     /// True once it was asked to leave.
     pub(crate) fn is_leaving(&self) -> bool {
-        self.phase() == Phase::Shutdown
+        self.leaving.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_leaving(&self) {
+        self.leaving.store(true, Ordering::SeqCst);
     }
 
     /// Ready once the process is reaped.
@@ -196,14 +218,20 @@ impl Process {
         self.phase.store(phase as u8, Ordering::SeqCst);
     }
 
-    fn phase(&self) -> Phase {
-        const ALL: [Phase; 5] = [Phase::Start, Phase::Init, Phase::Job, Phase::Idle, Phase::Shutdown];
-        ALL[usize::from(self.phase.load(Ordering::SeqCst))]
+    pub(crate) fn phase(&self) -> Phase {
+        Phase::ALL[usize::from(self.phase.load(Ordering::SeqCst))]
     }
 
     /// How it ended, for a report.
     pub(crate) fn error(&self) -> BrokenWorkerError {
-        BrokenWorkerError::new(self.pid(), self.end.get().copied().flatten(), self.phase())
+        BrokenWorkerError::of(Death {
+            pid: self.pid(),
+            phase: self.phase(),
+            offence: None,
+            task: None,
+            ran_for: None,
+            end: self.end.get().cloned().unwrap_or_default(),
+        })
     }
 }
 

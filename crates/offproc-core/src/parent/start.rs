@@ -6,6 +6,7 @@ use super::runtime::Host;
 use super::settings::{Settings, Transport};
 use super::stream::StreamLine;
 use super::worker::{Said, Worker};
+use crate::error::death::Task;
 use crate::error::{BrokenWorkerError, DecodeError, Error, Phase};
 use crate::sys::image::Image;
 use crate::sys::process::Child;
@@ -50,6 +51,14 @@ impl Worker {
             match greet(launched, hello, settings, host).await {
                 Ok(greeted) => return Ok(greeted.into_worker(settings, shared)),
                 Err(Error::BrokenWorker(e)) if attempt < ATTEMPTS && is_accident(&e) => {}
+                Err(Error::BrokenWorker(mut e)) if e.phase() == Phase::Init => {
+                    e.first_mut().task = settings.init.map(|init| Task {
+                        function: init as usize,
+                        type_name: std::any::type_name::<fn()>(),
+                        caller: None,
+                    });
+                    return Err(e.into());
+                }
                 Err(e) => return Err(e),
             }
         }
@@ -188,9 +197,12 @@ impl Greeted {
     fn hear(&mut self, frame: &Frame) -> Result<bool, Error> {
         match frame.kind {
             Kind::Welcome | Kind::Ready => {
-                let build = codec::decode::<Welcome>(frame.body()).map(|welcome| welcome.build);
-                if build != Ok(Image::current().build()) {
-                    return Err(refused("it is of another build of the program"));
+                let welcome = codec::decode::<Welcome>(frame.body());
+                match welcome {
+                    Ok(welcome) if welcome.build == Image::current().build() => {
+                        self.launched.process.0.set_inherited_memory(welcome.inherited_memory);
+                    }
+                    _ => return Err(refused("it is of another build of the program")),
                 }
                 self.launched.process.0.set_phase(Phase::Init);
                 return Ok(frame.kind == Kind::Ready);

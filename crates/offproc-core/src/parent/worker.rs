@@ -4,6 +4,7 @@ use super::launcher::Guard;
 use super::line::Line;
 use super::process::Process;
 use super::runtime::Host;
+use crate::error::death::Task;
 use crate::error::{BrokenWorkerError, EncodeError, Error, Phase};
 use crate::sys::descriptors::Descriptor;
 use crate::sys::fork::is_forked;
@@ -13,7 +14,7 @@ use futures_lite::future;
 use serde::{Serialize, de::DeserializeOwned};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -53,7 +54,9 @@ pub struct Worker {
     hung_up: bool,
     is_spent: bool,
     is_late: bool,
-    untold: Option<BrokenWorkerError>,
+    // The job under way, and since when, as far as anybody has waited for it.
+    task: Option<Task>,
+    since: Option<Instant>,
 }
 
 impl Worker {
@@ -75,7 +78,8 @@ impl Worker {
             hung_up: false,
             is_spent: false,
             is_late: false,
-            untold: None,
+            task: None,
+            since: None,
         }
     }
 
@@ -97,13 +101,18 @@ impl Worker {
         self.process.0.on_end(Box::new(told));
     }
 
-    /// Hands over a call of `function`. One at a time: poll for its outcome before the next.
+    /// Hands over a call of `function`, made at `caller`. One at a time: poll for its outcome before the next.
     ///
     /// # Errors
     ///
     /// [`Error::Encode`]: the argument cannot be serialised or is too large, or the function is not part of this
     /// executable. Nothing was handed over.
-    pub fn post<A, R>(&mut self, function: fn(A) -> R, argument: &A) -> Result<(), Error>
+    pub fn post<A, R>(
+        &mut self,
+        function: fn(A) -> R,
+        argument: &A,
+        caller: &'static Location<'static>,
+    ) -> Result<(), Error>
     where
         A: Serialize + DeserializeOwned,
         R: Serialize + DeserializeOwned,
@@ -120,6 +129,9 @@ impl Worker {
             Ok(Ok(written)) => {
                 // Before the job is out: a worker that dies of it at once has not died idle.
                 self.process.0.set_phase(Phase::Job);
+                let type_name = std::any::type_name::<fn(A) -> R>();
+                self.task = Some(Task { function: function as usize, type_name, caller: Some(caller) });
+                self.since = None;
                 self.line.post(written, outgoing).map_err(|e| {
                     self.process.0.set_phase(Phase::Idle);
                     refused(format!("the descriptors of the argument could not be sent: {e}"))
@@ -140,19 +152,21 @@ impl Worker {
     /// What became of the job.
     pub fn poll_outcome(&mut self, cx: &mut Context<'_>, host: &Host) -> Poll<Outcome> {
         loop {
-            let outcome = match ready!(self.poll_said(cx, host, false)) {
+            let Poll::Ready(said) = self.poll_said(cx, host, false) else {
+                // Not when it was posted: a warm call is too short for a look at the clock.
+                self.since.get_or_insert_with(Instant::now);
+                return Poll::Pending;
+            };
+            let outcome = match said {
                 Said::Frame(frame) => match frame.kind {
                     Kind::Done | Kind::Failed => {
-                        self.process.0.set_phase(Phase::Idle);
+                        self.process.0.set_phase(if self.gives_verdicts { Phase::Retire } else { Phase::Idle });
                         let incoming = self.line.take_incoming(frame.kind == Kind::Failed);
                         let answer = Answer::new(frame, incoming);
                         if answer.is_last() {
                             // It is about to abort, which is not to be told as a second error.
                             self.process.0.kill();
                             self.is_spent = true;
-                        } else if self.gives_verdicts {
-                            // Its `retire` function may have ended it before the answer was looked at.
-                            self.untold = self.process.0.was_idle();
                         }
                         self.awaits_verdict = self.gives_verdicts;
                         Outcome::Answered(answer)
@@ -160,11 +174,11 @@ impl Worker {
                     // From before the job was posted.
                     Kind::Stays => continue,
                     Kind::Leaves => self.not_taken(),
-                    _ => self.broken_by_nonsense(),
+                    kind => self.broken_by_nonsense(format!("an unexpected {kind:?}")),
                 },
                 Said::NotTaken => self.not_taken(),
-                Said::Ended => Outcome::Broken(self.process.0.error()),
-                Said::Garbage(_) => self.broken_by_nonsense(),
+                Said::Ended => Outcome::Broken(self.error()),
+                Said::Garbage(e) => self.broken_by_nonsense(e.to_string()),
             };
             return Poll::Ready(outcome);
         }
@@ -176,9 +190,11 @@ impl Worker {
     }
 
     /// A worker that does not keep to the protocol is killed; its death is then reported as any other.
-    fn broken_by_nonsense(&self) -> Outcome {
+    fn broken_by_nonsense(&self, offence: String) -> Outcome {
         self.process.0.kill();
-        Outcome::Broken(self.process.0.error())
+        let mut error = self.error();
+        error.first_mut().offence = Some(offence);
+        Outcome::Broken(error)
     }
 
     /// Whether the worker takes another job; ready at once where it cannot retire.
@@ -186,6 +202,7 @@ impl Worker {
         if self.awaits_verdict {
             match ready!(self.poll_said(cx, host, true)) {
                 Said::Frame(frame) if frame.kind == Kind::Stays => {
+                    self.process.0.set_phase(Phase::Idle);
                     (self.awaits_verdict, self.is_late) = (false, false);
                 }
                 _ => {
@@ -197,22 +214,34 @@ impl Worker {
         Poll::Ready(if self.is_spent() { Verdict::Leaves } else { Verdict::Stays })
     }
 
-    /// Its end, when that came after its answer, was unclean, and nobody was told.
-    #[must_use]
-    pub fn take_untold(&mut self) -> Option<BrokenWorkerError> {
-        self.untold.take()
-    }
-
-    /// The same for one that has ended with its job done, as it turns out, by now.
+    /// Its end, when that came after its job was done, was unclean, and nobody was told.
     #[must_use]
     pub fn untold_end(&self) -> Option<BrokenWorkerError> {
         self.process.0.untold_end()
     }
 
+    /// Its end was told while it was in the cache: it may have been done with its `retire` function by then.
+    pub fn correct_phase(&mut self, error: &mut BrokenWorkerError) {
+        if self.awaits_verdict && error.phase() == Phase::Retire {
+            match self.line.last_frame(true) {
+                Ok(Some(frame)) if frame.kind == Kind::Stays => error.first_mut().phase = Phase::Idle,
+                Ok(Some(frame)) if frame.kind == Kind::Leaves => error.first_mut().phase = Phase::Shutdown,
+                _ => {}
+            }
+        }
+    }
+
     /// How the process ended, or that it has not, as an error.
     #[must_use]
     pub fn error(&self) -> BrokenWorkerError {
-        self.process.0.error()
+        let mut error = self.process.0.error();
+        let death = error.first_mut();
+        if death.phase == Phase::Job {
+            let until = death.end.at.unwrap_or_else(Instant::now);
+            death.task = self.task;
+            death.ran_for = self.since.map(|since| until.saturating_duration_since(since));
+        }
+        error
     }
 
     /// True when its verdict was waited for before, and did not come in time.
@@ -239,7 +268,10 @@ impl Worker {
 
     /// Tells the worker to leave once it has nothing to do.
     pub fn hang_up(&mut self) {
-        self.process.0.set_phase(Phase::Shutdown);
+        self.process.0.set_leaving();
+        if !self.awaits_verdict {
+            self.process.0.set_phase(Phase::Shutdown);
+        }
         self.is_spent = true;
         if !is_forked() {
             self.line.hang_up();
@@ -256,6 +288,9 @@ impl Worker {
         self.hang_up();
         async move {
             let ended = async {
+                // Until it has told whether it stays, it is in its `retire` function.
+                poll_fn(|cx| self.poll_verdict(cx, &Host::fallback())).await;
+                self.process.0.set_phase(Phase::Shutdown);
                 poll_fn(|cx| self.poll_end(cx)).await;
                 true
             };

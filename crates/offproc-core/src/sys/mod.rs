@@ -10,6 +10,7 @@ pub(crate) mod lifeline;
 pub(crate) mod memory;
 pub(crate) mod messages;
 pub(crate) mod process;
+pub(crate) mod reap;
 pub(crate) mod sealed;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod shared_memory;
@@ -18,3 +19,4 @@ pub(crate) mod signals;
 #[cfg(all(feature = "auto-init", not(miri)))]
 mod start;
 pub(crate) mod status;
+pub(crate) mod symbols;

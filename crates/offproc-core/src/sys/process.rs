@@ -1,12 +1,12 @@
 //! A child process: killed and waited for through its pidfd, never by a bare pid, which may be another's by then.
 
 use super::descriptors::Descriptor;
+use super::reap::{Reaped, reap};
 use async_io::Async;
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 fn open(pid: Pid) -> io::Result<Descriptor> {
     let [pidfd] = Descriptor::open(|| Ok([pidfd_open(pid, PidfdFlags::empty())?]))?;
@@ -68,10 +68,10 @@ impl Child {
     }
 
     /// Waits for the end without taking a thread, and reaps. `None` when somebody else got the status first.
-    pub(crate) async fn wait(&self) -> Option<ExitStatus> {
+    pub(crate) async fn wait(&self) -> Option<Reaped> {
         loop {
             match self.try_wait() {
-                Ok(Some(status)) => return status,
+                Ok(Some(reaped)) => return Some(reaped),
                 Ok(None) => {}
                 // Not our child, or reaped by somebody else: only its end can be seen.
                 Err(_) if self.wait_until(std::time::Instant::now()) => return None,
@@ -102,15 +102,8 @@ impl Child {
         }
     }
 
-    /// `Ok(None)` while it runs.
-    pub(crate) fn try_wait(&self) -> io::Result<Option<Option<ExitStatus>>> {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-        let Some(status) = waitid(WaitId::PidFd(self.pidfd.as_fd()), options)? else { return Ok(None) };
-        let raw = match (status.exit_status(), status.terminating_signal()) {
-            (Some(code), _) => code << 8,
-            (None, Some(signal)) => signal | if status.dumped() { 0x80 } else { 0 },
-            (None, None) => return Ok(Some(None)),
-        };
-        Ok(Some(Some(ExitStatus::from_raw(raw))))
+    /// Reaps the child if it has ended; `Ok(None)` while it runs.
+    pub(crate) fn try_wait(&self) -> io::Result<Option<Reaped>> {
+        Ok(reap(self.pidfd.as_fd())?)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::codec;
 use super::frame::{self, Decoder, Frame, Kind};
+use crate::sys::reap::Reaped;
 use serde::{Deserialize, Serialize};
 
 /// In a frame of kind `Fork`, with the new worker's connection and its end of a lifeline.
@@ -21,8 +22,8 @@ pub(crate) struct Forked {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Ended {
     pub(crate) id: u64,
-    /// As `wait` gives it; `None` when there was no process.
-    pub(crate) status: Option<i32>,
+    /// `None` when there was no process.
+    pub(crate) reaped: Option<Reaped>,
 }
 
 /// More than any message between a parent and its fork server.

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Welcome {
     pub(crate) build: u128,
+    /// The largest resident memory that the kernel counts for the worker, though it was another's: that of the program
+    /// that has started it. In bytes; 0 for one that was forked.
+    pub(crate) inherited_memory: u64,
 }
 
 /// Why a job, or the `init` function, has no result.

@@ -13,7 +13,6 @@ use rustix::net::{
 use std::io::{self, IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
 
 /// Forks on request until the parent hangs up. Returns in the helper with `None`, and in each worker with the
 /// connection it is to serve.
@@ -31,8 +30,8 @@ pub(super) fn run(alone: &Alone, requests: OwnedFd) -> Result<Option<OwnedFd>, S
         children.retain(|(id, child)| match child.try_wait() {
             Ok(None) => true,
             ended => {
-                let status = ended.ok().flatten().flatten().map(ExitStatusExt::into_raw);
-                tell(&requests, &pack(Kind::Ended, &Ended { id: *id, status }));
+                let reaped = ended.ok().flatten();
+                tell(&requests, &pack(Kind::Ended, &Ended { id: *id, reaped }));
                 false
             }
         });
@@ -56,7 +55,7 @@ pub(super) fn run(alone: &Alone, requests: OwnedFd) -> Result<Option<OwnedFd>, S
                 let _ = codec::encode_to(&format!("the fork server could not fork: {e}"), &mut refusal);
                 frame::finish(Kind::Refused, &mut refusal);
                 tell(&control, &refusal);
-                tell(&requests, &pack(Kind::Ended, &Ended { id, status: None }));
+                tell(&requests, &pack(Kind::Ended, &Ended { id, reaped: None }));
             }
         }
     }

@@ -27,14 +27,16 @@ use std::time::Duration;
 const HELLO_LIMIT: usize = 16 << 20;
 
 /// Serves until the parent has no more need, then exits through `exit` (a fork of the program itself: at once).
-pub(super) fn serve(control: OwnedFd, before: impl FnOnce()) -> ! {
-    let mut end = introduce(control, before);
+///
+/// `inherited_memory`: see [`Welcome`].
+pub(super) fn serve(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> ! {
+    let mut end = introduce(control, inherited_memory, before);
     // A fork server goes through this once as itself, and once more in each worker it forks.
     let code = loop {
         match end {
             Ok(End::Leave) => break 0,
             // Its connection is closed by now, and this process goes on with another.
-            Ok(End::Forked(control)) => end = introduce(control, || {}),
+            Ok(End::Forked(control)) => end = introduce(control, 0, || {}),
             Ok(End::Failed(code)) => break code,
             Err(e) => {
                 eprintln!("offproc: worker {} lost its parent: {e}", std::process::id());
@@ -58,7 +60,8 @@ enum End {
 }
 
 /// From the first word to the last.
-fn introduce(control: OwnedFd, before: impl FnOnce()) -> io::Result<End> {
+fn introduce(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> io::Result<End> {
+    let welcome = Welcome { build: Image::current().build(), inherited_memory };
     let mut port = StreamPort::new(control, HELLO_LIMIT);
     let (hello, descriptors) = match set_up(&mut port, before) {
         Ok(Some(set_up)) => set_up,
@@ -72,7 +75,7 @@ fn introduce(control: OwnedFd, before: impl FnOnce()) -> io::Result<End> {
         Role::ForkServer { preload } => *preload,
     };
     if let Some(prepare) = prepare {
-        port.send(Kind::Welcome, &welcome())?;
+        port.send(Kind::Welcome, &welcome)?;
         if let Err(failure) = run_once(prepare, &mut port) {
             flush();
             port.send(Kind::Failed, &failure)?;
@@ -82,7 +85,7 @@ fn introduce(control: OwnedFd, before: impl FnOnce()) -> io::Result<End> {
     match hello.role {
         Role::Worker(service) => {
             let limit = usize::try_from(hello.frame_limit).unwrap_or(usize::MAX);
-            let mut port = match connect(port, &service, descriptors)? {
+            let mut port = match connect(port, &welcome, &service, descriptors)? {
                 Ok(port) => port,
                 Err((mut port, reason)) => return refuse(&mut port, &reason),
             };
@@ -104,7 +107,7 @@ fn introduce(control: OwnedFd, before: impl FnOnce()) -> io::Result<End> {
             // Whatever `preload` has done, here and not in each worker.
             signals::reset();
             signals::ignore(libc::SIGTERM);
-            port.send(Kind::Ready, &welcome())?;
+            port.send(Kind::Ready, &welcome)?;
             let requests = descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidInput)?;
             match fork_server::run(&alone, duplicate_high(requests)?) {
                 Ok(None) => Ok(End::Leave),
@@ -116,10 +119,6 @@ fn introduce(control: OwnedFd, before: impl FnOnce()) -> io::Result<End> {
             }
         }
     }
-}
-
-fn welcome() -> Welcome {
-    Welcome { build: Image::current().build() }
 }
 
 fn refuse(port: &mut StreamPort, reason: &str) -> io::Result<End> {
@@ -162,11 +161,12 @@ fn set_up(port: &mut StreamPort, before: impl FnOnce()) -> Result<Option<(Hello,
 #[allow(clippy::type_complexity, reason = "a port, or the one that is left and why")]
 fn connect(
     mut port: StreamPort,
+    welcome: &Welcome,
     service: &Service,
     descriptors: Vec<OwnedFd>,
 ) -> io::Result<Result<Box<dyn Port>, (StreamPort, String)>> {
     let Some(spin) = service.shared_memory else {
-        port.send(Kind::Ready, &welcome())?;
+        port.send(Kind::Ready, welcome)?;
         return Ok(Ok(Box::new(port)));
     };
     let opened = || -> io::Result<(SharedMemory, OwnedFd)> {
@@ -178,7 +178,7 @@ fn connect(
     };
     match opened() {
         Ok((memory, bell)) => {
-            port.send(Kind::Ready, &welcome())?;
+            port.send(Kind::Ready, welcome)?;
             Ok(Ok(Box::new(SharedPort::new(memory, bell, port, spin))))
         }
         Err(e) => Ok(Err((port, format!("the shared memory could not be mapped: {e}")))),
