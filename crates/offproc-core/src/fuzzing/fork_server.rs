@@ -25,7 +25,7 @@ pub fn fork_server(data: &[u8]) {
         if let Some(frame) = unpack(&buffer[..count])
             && frame.kind == Kind::Ended
         {
-            let _ = codec::decode::<Ended>(frame.body()).map(|ended| (ended.id, ended.status));
+            let _ = codec::decode::<Ended>(frame.body()).map(|ended| (ended.id, ended.reaped.map(|how| how.status())));
         }
     }
     let Ok(server) = server.into_owned() else { return };

@@ -12,8 +12,7 @@ use crate::sys::shared_memory::{SharedMemory, bell};
 use crate::wire::turn;
 use rustix::fs::{FallocateFlags, fallocate, ftruncate};
 use rustix::io::pwrite;
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -71,7 +70,9 @@ pub fn parent_shared(data: &[u8]) {
                     continue;
                 }
                 let lent = shared.as_ref().ok().filter(|_| step % 12 == 8).cloned();
-                has_job = worker.post(|_: (Vec<u8>, Option<SharedBytes>)| (), &(script.bytes().to_vec(), lent)).is_ok();
+                has_job = worker
+                    .post(|_: (Vec<u8>, Option<SharedBytes>)| (), &(script.bytes().to_vec(), lent), Location::caller())
+                    .is_ok();
                 turn = if has_job { turn::next(turn) } else { turn };
             }
             9 => {
@@ -91,7 +92,7 @@ pub fn parent_shared(data: &[u8]) {
                 }
             }
             _ => match script.byte() {
-                Some(0) => process.record_end(Some(ExitStatus::from_raw(i32::from(options)))),
+                Some(0) => process.record_end(None),
                 Some(1) => drop(rustix::io::write(&their_bell, &script.number().to_ne_bytes())),
                 _ => worker.hang_up(),
             },

@@ -10,8 +10,7 @@ use crate::shared_bytes::SharedBytes;
 use crate::sys::descriptors::{self, Descriptor};
 use crate::sys::process::Child;
 use rustix::net::Shutdown;
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -53,7 +52,9 @@ pub fn parent_stream(data: &[u8]) {
             4 => {
                 let Some(worker) = worker.as_mut().filter(|_| !has_job) else { continue };
                 let argument = (script.bytes().to_vec(), Shape::Nothing);
-                has_job = worker.post(|_: (Vec<u8>, Shape)| SharedBytes::copy_from_slice(b"").ok(), &argument).is_ok();
+                has_job = worker
+                    .post(|_: (Vec<u8>, Shape)| SharedBytes::copy_from_slice(b"").ok(), &argument, Location::caller())
+                    .is_ok();
             }
             5 => {
                 let Some(worker) = worker.as_mut().filter(|_| has_job) else { continue };
@@ -69,7 +70,7 @@ pub fn parent_stream(data: &[u8]) {
                 let _ = worker.poll_verdict(cx, &host);
             }
             _ => match script.byte() {
-                Some(0) => process.record_end(Some(ExitStatus::from_raw(i32::from(options)))),
+                Some(0) => process.record_end(None),
                 _ => drop(rustix::net::shutdown(&theirs, Shutdown::Write)),
             },
         }

@@ -74,7 +74,7 @@ impl<'a> Script<'a> {
                 None
             }
             1 => {
-                let welcome = Welcome { build: Image::current().build() };
+                let welcome = Welcome { build: Image::current().build(), inherited_memory: 0 };
                 codec::encode_to(&welcome, &mut message).expect("a number");
                 Kind::from_byte(self.byte().unwrap_or(0))
             }
