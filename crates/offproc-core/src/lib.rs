@@ -31,7 +31,8 @@ pub use parent::worker_type::WorkerType;
 pub use shared_bytes::SharedBytes;
 pub use sys::descriptors::Descriptor;
 pub use wire::hello::{Resource, Signals};
-pub use wire::message::Answer;
+pub use wire::message::{Answer, SoftLimits};
+pub use worker::stop::should_stop;
 
 /// Serves and exits in a worker process; returns in any other.
 ///

@@ -1,6 +1,7 @@
 //! Settings of a context.
 
 use crate::context::WorkerContext;
+use crate::limits::Limits;
 use offproc_core::{Host, Launcher, Resource, Runtime, Settings, Signals, Transport, WorkerType};
 use std::ffi::OsString;
 use std::fmt;
@@ -31,6 +32,7 @@ pub struct WorkerContextBuilder {
     pub(crate) grace_period: Duration,
     pub(crate) worker_type: WorkerType,
     pub(crate) spare_workers: usize,
+    pub(crate) limits: Option<Limits>,
     pub(crate) runtime: Option<Arc<dyn Runtime>>,
 }
 
@@ -41,6 +43,7 @@ impl Default for WorkerContextBuilder {
             grace_period: Duration::from_secs(30),
             worker_type: WorkerType::default(),
             spare_workers: 0,
+            limits: None,
             runtime: None,
         }
     }
@@ -182,6 +185,42 @@ impl WorkerContextBuilder {
     /// [`Resource::FileSize`](crate::Resource::FileSize), it means [`Transport::Stream`].
     pub fn transport(mut self, transport: Transport) -> Self {
         self.settings.transport = transport;
+        self
+    }
+
+    /// The [time limit](crate::RunSync::time_limit) of calls that set none; none by default.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.limits.get_or_insert_default().time = Some(limit);
+        self
+    }
+
+    /// The [CPU time limit](crate::RunSync::cpu_limit) of calls that set none; none by default.
+    pub fn cpu_limit(mut self, limit: Duration) -> Self {
+        self.limits.get_or_insert_default().cpu = Some(limit);
+        self
+    }
+
+    /// The [memory limit](crate::RunSync::memory_limit) of calls that set none, in bytes; none by default.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.limits.get_or_insert_default().memory = Some(bytes);
+        self
+    }
+
+    /// The [soft time limit](crate::RunSync::soft_time_limit) of calls that set none; none by default.
+    pub fn soft_time_limit(mut self, limit: Duration) -> Self {
+        self.limits.get_or_insert_default().soft_time = Some(limit);
+        self
+    }
+
+    /// The [soft CPU time limit](crate::RunSync::soft_cpu_limit) of calls that set none; none by default.
+    pub fn soft_cpu_limit(mut self, limit: Duration) -> Self {
+        self.limits.get_or_insert_default().soft_cpu = Some(limit);
+        self
+    }
+
+    /// The [soft memory limit](crate::RunSync::soft_memory_limit) of calls that set none, in bytes; none by default.
+    pub fn soft_memory_limit(mut self, bytes: u64) -> Self {
+        self.limits.get_or_insert_default().soft_memory = Some(bytes);
         self
     }
 

@@ -1,9 +1,11 @@
 //! A call: from the caller's `run_sync` to its result.
 
+use crate::clocks::{CallTimes, Clocks, Station};
 use crate::context::WorkerContext;
 use crate::default_limiter::current_default_worker_limiter;
 use crate::lease::Lease;
 use crate::limiter::Limiter;
+use crate::limits::Limits;
 use offproc_core::{BoxFuture, Error, Outcome};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
@@ -45,7 +47,9 @@ pub struct RunSync<A, R> {
 struct Options {
     kill_on_cancel: bool,
     limiter: Option<Limiter>,
-    time_limit: Option<Duration>,
+    // Boxed, so that calls without one stay small.
+    limits: Option<Box<Limits>>,
+    clocks: Option<Clocks>,
 }
 
 /// Runs `f(arg)` in a cached worker process of the current context.
@@ -132,11 +136,89 @@ impl<A, R> RunSync<A, R> {
     /// Wall-clock time from the moment the job starts in its worker; waiting for a token and starting a worker do not
     /// count. Past it, the worker is killed and the call ends with [`Error::TimedOut`].
     ///
-    /// The limit is the call's: a job that is abandoned, its call dropped without
-    /// [`kill_on_cancel`](Self::kill_on_cancel), has none any more.
+    /// This and all other limits hold for a job that is abandoned, too, its call dropped without
+    /// [`kill_on_cancel`](Self::kill_on_cancel). They are noticed when the call is polled, as any timer is. What a call
+    /// does not set is as its context [has it](crate::WorkerContextBuilder::time_limit); [`Duration::MAX`] (for memory,
+    /// [`u64::MAX`]) is no limit.
     pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.options.time_limit = Some(limit);
+        self.limits().time = Some(limit);
         self
+    }
+
+    /// How much CPU time the job may use, all threads of its worker together; as much as it likes by default.
+    ///
+    /// Past it, the worker is killed and the call ends with
+    /// [`Error::CpuTimeExceeded`](crate::Error::CpuTimeExceeded). It is measured from outside, so a job cannot evade
+    /// it, and is a few milliseconds late at most where the caller gets to run. What other processes use that the job
+    /// has started does not count.
+    pub fn cpu_limit(mut self, limit: Duration) -> Self {
+        self.limits().cpu = Some(limit);
+        self
+    }
+
+    /// How much memory the job's worker may have, in bytes; as much as it gets by default.
+    ///
+    /// Resident memory counts, all that the process has: what the program itself needs, what earlier jobs have left,
+    /// and what it [shares](crate::WorkerContextBuilder::preload) with others. A few MiB are there from the start. Past
+    /// it, the worker is killed and the call ends with [`Error::MemoryExceeded`](crate::Error::MemoryExceeded).
+    ///
+    /// It is looked at every few milliseconds, so a job can have more for that long, as it can when the caller does not
+    /// get to run. For a wall that is never passed, where allocations fail instead, see
+    /// [`Resource::AddressSpace`](crate::Resource::AddressSpace).
+    ///
+    /// # Platform-specific behaviour
+    ///
+    /// Needs `/proc`; without it, the call ends with [`Error::Spawn`](crate::Error::Spawn).
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.limits().memory = Some(bytes);
+        self
+    }
+
+    /// After how long the job is told to come to its end: from then on
+    /// [`should_stop`](https://docs.rs/offproc/latest/offproc/fn.should_stop.html) is true in it. By default it is
+    /// not told.
+    ///
+    /// Counted as the [time limit](Self::time_limit), but in the worker. It kills nothing; what the job returns is the
+    /// result of the call.
+    pub fn soft_time_limit(mut self, limit: Duration) -> Self {
+        self.limits().soft_time = Some(limit);
+        self
+    }
+
+    /// The same, after this much CPU time, all threads of the worker together.
+    pub fn soft_cpu_limit(mut self, limit: Duration) -> Self {
+        self.limits().soft_cpu = Some(limit);
+        self
+    }
+
+    /// The same, once the worker has this much resident memory, in bytes.
+    pub fn soft_memory_limit(mut self, bytes: u64) -> Self {
+        self.limits().soft_memory = Some(bytes);
+        self
+    }
+
+    fn limits(&mut self) -> &mut Limits {
+        self.options.limits.get_or_insert_default()
+    }
+
+    /// Has the call measured: how long it waited, how long its worker took to start, and how long the job ran.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use offproc::run_sync;
+    ///
+    /// let (result, times) = run_sync(|x: u32| x + 1, 1).timed().await;
+    /// assert_eq!(result?, 2);
+    /// println!("{:?} queued, {:?} starting, {:?} running", times.queued, times.starting, times.running);
+    /// # Ok::<(), offproc::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn timed(mut self) -> TimedCall<A, R> {
+        let clocks = Clocks::default();
+        self.options.clocks = Some(clocks.clone());
+        TimedCall { call: Call { state: CallState::New(self) }, clocks }
     }
 }
 
@@ -181,7 +263,7 @@ enum CallState<A, R> {
     /// Waiting for a token, and then for a worker.
     Queued(RunSync<A, R>, BoxFuture<Result<Lease, Error>>),
     /// The worker has the job. The argument is kept for another worker, should this one turn out to have left.
-    Running(RunSync<A, R>, Lease, Option<BoxFuture<()>>),
+    Running(RunSync<A, R>, Lease),
     Over,
 }
 
@@ -215,7 +297,7 @@ where
                     }
                     Poll::Ready(lease) => self.state = call.post(lease?)?,
                 },
-                CallState::Running(call, mut lease, mut late) => match lease.poll_outcome(cx) {
+                CallState::Running(call, mut lease) => match lease.poll_outcome(cx) {
                     Poll::Ready(Outcome::Answered(answer)) => {
                         lease.give_back();
                         return Poll::Ready(answer.open());
@@ -230,13 +312,11 @@ where
                         self.state = call.requeue(lease);
                     }
                     Poll::Pending => {
-                        if let Some(late) = &mut late
-                            && late.as_mut().poll(cx).is_ready()
-                        {
+                        if let Poll::Ready(error) = lease.poll_overrun(cx) {
                             lease.kill();
-                            return Poll::Ready(Err(Error::TimedOut));
+                            return Poll::Ready(Err(error));
                         }
-                        self.state = CallState::Running(call, lease, late);
+                        self.state = CallState::Running(call, lease);
                         turns::next();
                         return Poll::Pending;
                     }
@@ -259,29 +339,72 @@ where
         };
         let limiter = self.options.limiter.clone().unwrap_or_else(current_default_worker_limiter);
         let Some(permit) = limiter.try_acquire() else {
-            return Ok(self.queue(async move { shared.check_out(limiter.acquire().await).await }));
+            return Ok(self.queue(|clocks| async move {
+                let permit = limiter.acquire().await;
+                shared.check_out(permit, clocks.as_ref()).await
+            }));
         };
         match shared.check_out_now(permit)? {
             Ok(lease) => self.post(lease),
-            Err(permit) => Ok(self.queue(async move { shared.check_out(permit).await })),
+            Err(permit) => Ok(self.queue(|clocks| async move { shared.check_out(permit, clocks.as_ref()).await })),
         }
     }
 
-    fn queue(self, queued: impl Future<Output = Result<Lease, Error>> + Send + 'static) -> CallState<A, R> {
-        CallState::Queued(self, Box::pin(queued))
+    fn queue<Q>(self, queued: impl FnOnce(Option<Clocks>) -> Q) -> CallState<A, R>
+    where
+        Q: Future<Output = Result<Lease, Error>> + Send + 'static,
+    {
+        let queued = Box::pin(queued(self.options.clocks.clone()));
+        CallState::Queued(self, queued)
     }
 
     fn requeue(self, lease: Lease) -> CallState<A, R> {
         let shared = Arc::clone(lease.shared());
         let permit = lease.let_go();
-        self.queue(async move { shared.check_out(permit).await })
+        if let Some(clocks) = &self.options.clocks {
+            clocks.has_not_run();
+        }
+        self.queue(|clocks| async move { shared.check_out(permit, clocks.as_ref()).await })
     }
 
     fn post(self, mut lease: Lease) -> Result<CallState<A, R>, Error> {
-        lease.post(self.function, &self.argument, self.caller, self.options.kill_on_cancel)?;
-        let late =
-            self.options.time_limit.map(|limit| -> BoxFuture<()> { Box::pin(lease.shared().host.sleep_really(limit)) });
-        Ok(CallState::Running(self, lease, late))
+        if let Some(clocks) = &self.options.clocks {
+            clocks.enter(Station::Running);
+        }
+        let Options { limits, kill_on_cancel, .. } = &self.options;
+        lease.post(self.function, &self.argument, self.caller, limits.as_deref(), *kill_on_cancel)?;
+        Ok(CallState::Running(self, lease))
+    }
+}
+
+/// The future of a call that is measured; see [`RunSync::timed`].
+///
+/// # Panics
+///
+/// When polled after it has resolved.
+///
+/// # Cancel safety
+///
+/// As [`run_sync`].
+#[derive(Debug)]
+#[must_use = "a call does nothing until it is awaited"]
+pub struct TimedCall<A, R> {
+    call: Call<A, R>,
+    clocks: Clocks,
+}
+
+impl<A, R> Future for TimedCall<A, R>
+where
+    A: Serialize + DeserializeOwned,
+    R: Serialize + DeserializeOwned,
+{
+    type Output = (Result<R, Error>, CallTimes);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if matches!(self.call.state, CallState::New(_)) {
+            self.clocks.enter(Station::Queued);
+        }
+        Pin::new(&mut self.call).poll(cx).map(|result| (result, self.clocks.stop()))
     }
 }
 

@@ -176,6 +176,42 @@ impl WorkerContext {
         &self.shared().settings.limits
     }
 
+    /// See [`WorkerContextBuilder::time_limit`].
+    #[must_use]
+    pub fn time_limit(&self) -> Option<Duration> {
+        self.shared().limits?.time
+    }
+
+    /// See [`WorkerContextBuilder::cpu_limit`].
+    #[must_use]
+    pub fn cpu_limit(&self) -> Option<Duration> {
+        self.shared().limits?.cpu
+    }
+
+    /// See [`WorkerContextBuilder::memory_limit`].
+    #[must_use]
+    pub fn memory_limit(&self) -> Option<u64> {
+        self.shared().limits?.memory
+    }
+
+    /// See [`WorkerContextBuilder::soft_time_limit`].
+    #[must_use]
+    pub fn soft_time_limit(&self) -> Option<Duration> {
+        self.shared().limits?.soft_time
+    }
+
+    /// See [`WorkerContextBuilder::soft_cpu_limit`].
+    #[must_use]
+    pub fn soft_cpu_limit(&self) -> Option<Duration> {
+        self.shared().limits?.soft_cpu
+    }
+
+    /// See [`WorkerContextBuilder::soft_memory_limit`].
+    #[must_use]
+    pub fn soft_memory_limit(&self) -> Option<u64> {
+        self.shared().limits?.soft_memory
+    }
+
     /// See [`WorkerContextBuilder::spin`].
     #[must_use]
     pub fn spin(&self) -> Duration {

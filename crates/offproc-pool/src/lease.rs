@@ -1,11 +1,12 @@
 //! A worker on loan to one call, with the token that pays for it: whatever happens, both come back.
 
 use crate::limiter::Permit;
+use crate::limits::{Limits, Overrun};
 use crate::shared::Shared;
 use futures_lite::future;
 use offproc_core::{BrokenWorkerError, Error, Host, Outcome, Worker, entrust};
 use serde::{Serialize, de::DeserializeOwned};
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,6 +18,7 @@ pub(crate) struct Lease {
     loan: Option<Loan>,
     in_flight: bool,
     kill_on_drop: bool,
+    overrun: Option<Overrun>,
 }
 
 #[derive(Debug)]
@@ -28,7 +30,7 @@ struct Loan {
 
 impl Lease {
     pub(crate) fn new(shared: Arc<Shared>, worker: Worker, permit: Permit) -> Self {
-        Self { loan: Some(Loan { shared, worker, permit }), in_flight: false, kill_on_drop: false }
+        Self { loan: Some(Loan { shared, worker, permit }), in_flight: false, kill_on_drop: false, overrun: None }
     }
 
     pub(crate) fn worker(&mut self) -> &mut Worker {
@@ -45,15 +47,30 @@ impl Lease {
         function: fn(A) -> R,
         argument: &A,
         caller: &'static Location<'static>,
+        limits: Option<&Limits>,
         kill_on_drop: bool,
     ) -> Result<(), Error>
     where
         A: Serialize + DeserializeOwned,
         R: Serialize + DeserializeOwned,
     {
-        self.worker().post(function, argument, caller)?;
+        let loan = self.loan.as_mut().expect("on loan");
+        match (limits, &loan.shared.limits) {
+            (None, None) => loan.worker.post(function, argument, caller, None)?,
+            (limits, defaults) => {
+                let limits = limits.copied().unwrap_or_default().or(defaults.unwrap_or_default());
+                let watch = limits.watch(loan.worker.process())?;
+                loan.worker.post(function, argument, caller, limits.soft().as_ref())?;
+                self.overrun = watch.map(|watch| watch.begin(loan.shared.host.clone()));
+            }
+        }
         (self.in_flight, self.kill_on_drop) = (true, kill_on_drop);
         Ok(())
+    }
+
+    /// Ready when the job has passed a hard limit.
+    pub(crate) fn poll_overrun(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        self.overrun.as_mut().map_or(Poll::Pending, |overrun| overrun.poll(cx))
     }
 
     /// What became of the job.
@@ -112,9 +129,10 @@ impl Drop for Lease {
             loan.shared.check_off();
         } else {
             let shared = Arc::clone(&loan.shared);
+            let overrun = self.overrun.take();
             shared.begin_abandoned();
             entrust(async move {
-                loan.see_through().await;
+                loan.see_through(overrun).await;
                 shared.end_abandoned();
             });
         }
@@ -122,27 +140,40 @@ impl Drop for Lease {
 }
 
 impl Loan {
-    /// The end of an abandoned job. Once its context is closed it has the grace period left.
-    async fn see_through(mut self) {
+    /// The end of an abandoned job. Its limits hold, and once its context is closed it has the grace period left.
+    async fn see_through(mut self, overrun: Option<Overrun>) {
         let host = Host::fallback();
-        let outcome = async { Some(poll_fn(|cx| self.worker.poll_outcome(cx, &host)).await) };
+        let outcome = async { End::Outcome(poll_fn(|cx| self.worker.poll_outcome(cx, &host)).await) };
+        let overrun = async {
+            match overrun {
+                Some(overrun) => drop(overrun.without_caller().await),
+                None => pending().await,
+            }
+            End::Overrun
+        };
         let overdue = async {
             self.shared.overdue().await;
-            None
+            End::Overdue
         };
-        match future::or(outcome, overdue).await {
-            Some(Outcome::Answered(_)) => {
+        match future::or(outcome, future::or(overrun, overdue)).await {
+            End::Outcome(Outcome::Answered(_)) => {
                 self.shared.check_in(self.worker);
                 drop(self.permit);
             }
             // It left before it took the job, which was abandoned: it need not run.
-            Some(Outcome::NotTaken(unclean)) => {
+            End::Outcome(Outcome::NotTaken(unclean)) => {
                 self.shared.note(unclean);
                 self.shared.check_off();
                 self.shared.dismiss(self.worker);
             }
-            Some(Outcome::Broken(error)) => self.end_broken(error),
-            None => {
+            End::Outcome(Outcome::Broken(error)) => self.end_broken(error),
+            // As the caller wanted it.
+            End::Overrun => {
+                self.worker.kill();
+                poll_fn(|cx| self.worker.poll_end(cx)).await;
+                self.shared.check_off();
+            }
+            End::Overdue => {
                 self.worker.kill();
                 poll_fn(|cx| self.worker.poll_end(cx)).await;
                 let error = self.worker.error();
@@ -155,4 +186,13 @@ impl Loan {
         self.shared.note(Some(error));
         self.shared.check_off();
     }
+}
+
+/// How an abandoned job ends.
+enum End {
+    Outcome(Outcome),
+    /// It has passed a limit.
+    Overrun,
+    /// Its context was closed a grace period ago.
+    Overdue,
 }

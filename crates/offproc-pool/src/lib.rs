@@ -15,11 +15,15 @@ mod builder;
 #[cfg(not(loom))]
 mod call;
 #[cfg(not(loom))]
+mod clocks;
+#[cfg(not(loom))]
 mod context;
 #[cfg(not(loom))]
 mod default_limiter;
 #[cfg(not(loom))]
 mod lease;
+#[cfg(not(loom))]
+mod limits;
 #[cfg(not(loom))]
 mod runtime;
 #[cfg(not(loom))]
@@ -34,7 +38,8 @@ mod statistics;
 #[cfg(not(loom))]
 pub use self::{
     builder::{ConfigError, WorkerContextBuilder},
-    call::{Call, RunSync, run_sync},
+    call::{Call, RunSync, TimedCall, run_sync},
+    clocks::CallTimes,
     context::{WorkerContext, configure_default_context, default_context_statistics},
     default_limiter::current_default_worker_limiter,
     scope::{CacheScope, CacheScopeExt, InCacheScope, ScopeError, cache_scope},

@@ -1,8 +1,10 @@
 //! What the handles of a context, its calls and its workers share.
 
 use crate::builder::WorkerContextBuilder;
+use crate::clocks::{Clocks, Station};
 use crate::lease::Lease;
 use crate::limiter::Permit;
+use crate::limits::Limits;
 use crate::statistics::Statistics;
 use event_listener::Event;
 use offproc_core::{
@@ -23,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) grace_period: Duration,
     pub(crate) worker_type: WorkerType,
     pub(crate) spare_workers: usize,
+    /// What calls have that do not say otherwise.
+    pub(crate) limits: Option<Limits>,
     pub(crate) host: Host,
     may_retire: bool,
     pub(crate) launcher: Box<dyn Launcher>,
@@ -57,6 +61,7 @@ impl Shared {
             may_retire: builder.settings.may_retire(),
             worker_type: builder.worker_type,
             spare_workers: builder.spare_workers,
+            limits: builder.limits,
             settings: builder.settings,
             grace_period: builder.grace_period,
             state: Mutex::default(),
@@ -92,7 +97,11 @@ impl Shared {
     /// # Cancel safety
     ///
     /// Dropping the future puts a cached worker back and ends one that was being started.
-    pub(crate) async fn check_out(self: &Arc<Self>, mut permit: Permit) -> Result<Lease, Error> {
+    pub(crate) async fn check_out(
+        self: &Arc<Self>,
+        mut permit: Permit,
+        clocks: Option<&Clocks>,
+    ) -> Result<Lease, Error> {
         let mut has_waited = false;
         loop {
             may_call()?;
@@ -110,7 +119,7 @@ impl Shared {
                 cached
             };
             let Some(worker) = cached else {
-                let worker = self.start().await?;
+                let worker = self.start(clocks).await?;
                 self.lock().running += 1;
                 self.top_up();
                 return Ok(Lease::new(Arc::clone(self), worker, permit));
@@ -164,7 +173,7 @@ impl Shared {
             let shared = Arc::clone(self);
             entrust(async move {
                 // One that cannot be started is not tried for again until a call needs one, and gets the error.
-                if let Ok(worker) = shared.start().await {
+                if let Ok(worker) = shared.start(None).await {
                     shared.lock().running += 1;
                     shared.check_in(worker);
                 }
@@ -173,11 +182,14 @@ impl Shared {
     }
 
     /// Starts a worker; `starting` was counted up by the caller.
-    async fn start(self: &Arc<Self>) -> Result<Worker, Error> {
+    async fn start(self: &Arc<Self>, clocks: Option<&Clocks>) -> Result<Worker, Error> {
         let counted = Starting(self);
         let pause = self.lock().next_start.map(|next| next.saturating_duration_since(Instant::now()));
         if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
             self.host.sleep(pause).await;
+        }
+        if let Some(clocks) = clocks {
+            clocks.enter(Station::Starting);
         }
         let started = Worker::start(&*self.launcher, &self.settings, &self.host).await;
         let mut state = self.lock();

@@ -61,12 +61,12 @@
 //! [architecture]: https://github.com/offproc/offproc/blob/main/docs/architecture.md
 #![forbid(unsafe_code)]
 
-pub use offproc_core::{Fd, SharedBytes, init};
+pub use offproc_core::{Fd, SharedBytes, init, should_stop};
 pub use offproc_pool::{
-    Acquire, BrokenWorkerError, CacheScope, CacheScopeExt, Call, ConfigError, DecodeError, EncodeError, Error,
-    InCacheScope, Limiter, PanicError, Permit, Phase, Resource, RunSync, Runtime, ScopeError, Signals, Statistics,
-    Transport, WorkerContext, WorkerContextBuilder, WorkerType, cache_scope, configure_default_context,
-    current_default_worker_limiter, default_context_statistics, run_sync,
+    Acquire, BrokenWorkerError, CacheScope, CacheScopeExt, Call, CallTimes, ConfigError, DecodeError, EncodeError,
+    Error, InCacheScope, Limiter, PanicError, Permit, Phase, Resource, RunSync, Runtime, ScopeError, Signals,
+    Statistics, TimedCall, Transport, WorkerContext, WorkerContextBuilder, WorkerType, cache_scope,
+    configure_default_context, current_default_worker_limiter, default_context_statistics, run_sync,
 };
 
 /// The runtimes a context can be [pinned](WorkerContextBuilder::runtime) to.

@@ -6,6 +6,7 @@ pub(crate) mod death;
 mod panic;
 mod phase;
 
+use std::time::Duration;
 use std::{fmt, io};
 
 pub use broken::BrokenWorkerError;
@@ -47,6 +48,20 @@ pub enum Error {
     Decode(DecodeError),
     /// The time limit of the call passed; its worker was killed.
     TimedOut,
+    /// The job used more CPU time than its limit; its worker was killed.
+    CpuTimeExceeded {
+        /// What it was allowed.
+        limit: Duration,
+        /// What it had used when that was seen.
+        used: Duration,
+    },
+    /// The job's process had more memory than the job's limit; it was killed.
+    MemoryExceeded {
+        /// What it was allowed, in bytes.
+        limit: u64,
+        /// What it had when that was seen, in bytes.
+        used: u64,
+    },
     /// A worker could not be started.
     Spawn(io::Error),
     /// The context is closed.
@@ -61,6 +76,13 @@ impl fmt::Display for Error {
             Self::Encode(e) => e.fmt(f),
             Self::Decode(e) => e.fmt(f),
             Self::TimedOut => f.write_str("the call passed its time limit and its worker was killed"),
+            Self::CpuTimeExceeded { limit, used } => {
+                write!(f, "the job used {used:?} of CPU time, its limit was {limit:?}, and its worker was killed")
+            }
+            Self::MemoryExceeded { limit, used } => write!(
+                f,
+                "the job's worker had {used} bytes of resident memory, the limit was {limit}, and it was killed"
+            ),
             Self::Spawn(e) => write!(f, "a worker could not be started: {e}"),
             Self::Closed => f.write_str("the worker context is closed"),
         }

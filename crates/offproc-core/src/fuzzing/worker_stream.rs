@@ -7,8 +7,9 @@ use crate::wire::attachments::{Incoming, Outgoing};
 use crate::wire::codec;
 use crate::wire::frame::{HEADER, Kind};
 use crate::wire::hello::Hello;
-use crate::wire::message::open_job;
+use crate::wire::message::Job;
 use crate::worker::port::{Next, Port};
+use crate::worker::stop;
 use crate::worker::stream_port::StreamPort;
 use crate::worker::trampoline::{self, Exchange};
 use rustix::net::Shutdown;
@@ -52,9 +53,10 @@ pub fn worker_stream(data: &[u8]) {
 #[allow(unsafe_code)]
 pub(super) fn run(body: *const [u8], port: &mut dyn Port, incoming: &mut Incoming, choice: u8) -> bool {
     // SAFETY: the port has just handed it out, and nothing was begun since.
-    let Some((trampoline, function, input)) = open_job(unsafe { &*body }) else { return true };
-    let (_, _) = (trampoline.address(), function.address());
-    let input = std::ptr::from_ref(input);
+    let Some(job) = Job::open(unsafe { &*body }) else { return true };
+    let (_, _) = (job.trampoline.address(), job.function.address());
+    let _limited = job.soft.map(|soft| stop::limit(&soft));
+    let input = std::ptr::from_ref(job.argument);
     let mut exchange = Exchange { port, incoming, outgoing: Outgoing::default(), limit: LIMIT };
     let done = match choice % 4 {
         0 => {

@@ -8,8 +8,10 @@ use crate::error::death::Task;
 use crate::error::{BrokenWorkerError, EncodeError, Error, Phase};
 use crate::sys::descriptors::Descriptor;
 use crate::sys::fork::is_forked;
+use crate::sys::process::Child;
+use crate::sys::usage;
 use crate::wire::frame::{Frame, Kind};
-use crate::wire::message::{Answer, write_job};
+use crate::wire::message::{Answer, SoftLimits, write_job};
 use futures_lite::future;
 use serde::{Serialize, de::DeserializeOwned};
 use std::future::{Future, poll_fn};
@@ -101,7 +103,8 @@ impl Worker {
         self.process.0.on_end(Box::new(told));
     }
 
-    /// Hands over a call of `function`, made at `caller`. One at a time: poll for its outcome before the next.
+    /// Hands over a call of `function`, made at `caller`, which is told of its soft limits. One at a time: poll for
+    /// its outcome before the next.
     ///
     /// # Errors
     ///
@@ -112,6 +115,7 @@ impl Worker {
         function: fn(A) -> R,
         argument: &A,
         caller: &'static Location<'static>,
+        soft: Option<&SoftLimits>,
     ) -> Result<(), Error>
     where
         A: Serialize + DeserializeOwned,
@@ -122,7 +126,7 @@ impl Worker {
         let write = || match self.line.begin(self.frame_limit) {
             Err(e) => Err(format!("there is no memory for the argument: {e}")),
             Ok(mut writer) => {
-                outgoing.while_sending(|| write_job(function, argument, &mut writer)).map(|()| writer.written())
+                outgoing.while_sending(|| write_job(function, argument, soft, &mut writer)).map(|()| writer.written())
             }
         };
         match catch_unwind(AssertUnwindSafe(write)) {
@@ -369,6 +373,24 @@ impl WorkerProcess {
     #[must_use]
     pub fn is_leaving(&self) -> bool {
         self.0.is_leaving()
+    }
+
+    /// The CPU time it has used, all its threads together; `None` once it has ended.
+    #[must_use]
+    pub fn cpu_time(&self) -> Option<Duration> {
+        self.0.child()?.measure(usage::cpu_time)
+    }
+
+    /// Its resident memory, in bytes; `None` once it has ended, and where the system does not tell.
+    #[must_use]
+    pub fn resident_memory(&self) -> Option<u64> {
+        self.0.child()?.measure(usage::resident_memory)
+    }
+
+    /// True once it has ended, reaped or not.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.0.child().is_some_and(Child::has_ended)
     }
 
     /// SIGKILL (or what the system has for it), sent by the time this returns.

@@ -67,6 +67,18 @@ impl Child {
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 
+    /// True once it has ended, reaped or not.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.wait_until(std::time::Instant::now())
+    }
+
+    /// What `measure` finds by the process id, if that was still this process's.
+    pub(crate) fn measure<T>(&self, measure: fn(u32) -> Option<T>) -> Option<T> {
+        let measured = measure(self.pid);
+        // The number is free for others only after the end.
+        if self.has_ended() { None } else { measured }
+    }
+
     /// Waits for the end without taking a thread, and reaps. `None` when somebody else got the status first.
     pub(crate) async fn wait(&self) -> Option<Reaped> {
         loop {
@@ -74,7 +86,7 @@ impl Child {
                 Ok(Some(reaped)) => return Some(reaped),
                 Ok(None) => {}
                 // Not our child, or reaped by somebody else: only its end can be seen.
-                Err(_) if self.wait_until(std::time::Instant::now()) => return None,
+                Err(_) if self.has_ended() => return None,
                 Err(_) => {}
             }
             let readable = match Async::new_nonblocking(self.pidfd.as_fd()) {

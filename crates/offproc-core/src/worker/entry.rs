@@ -1,7 +1,7 @@
 //! The way into a worker: who becomes one, and who is refused.
 
 use super::serve;
-use crate::sys::{descriptors, environment, memory, signals};
+use crate::sys::{descriptors, environment, signals, usage};
 use crate::wire::hello::MARKER;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -36,7 +36,7 @@ pub(crate) fn enter(before: impl FnOnce()) {
     }
     let Some(_marker) = environment::take(MARKER) else { return };
     match claim() {
-        Ok(control) => serve::serve(control, memory::largest_resident(), before),
+        Ok(control) => serve::serve(control, usage::largest_resident(), before),
         Err(reason) => {
             eprintln!(
                 "offproc: {MARKER} is set, but this process is no worker: {reason}. The variable is offproc's own; \

@@ -9,6 +9,7 @@ mod retirement;
 mod serve;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod shared_port;
+pub(crate) mod stop;
 pub(crate) mod stream_port;
 mod surroundings;
 pub(crate) mod trampoline;

@@ -1,6 +1,7 @@
 //! Whether a worker has served long enough.
 
 use super::{panic, trampoline};
+use crate::sys::usage::own_resident_memory;
 use crate::wire::hello::Retirement;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -26,7 +27,7 @@ impl<'a> Retiree<'a> {
         }
         let due = self.jobs_left == Some(0)
             || self.policy.age.is_some_and(|age| self.since.elapsed() >= age)
-            || self.policy.memory.is_some_and(|most| resident_memory() > most);
+            || self.policy.memory.is_some_and(|most| own_resident_memory() > most);
         let Some(place) = self.policy.asked else { return Ok(due) };
         // Asked each time, as it may count the jobs itself.
         let asked = panic::catch(trampoline::retire(place)?);
@@ -40,15 +41,5 @@ fn draw(least: u64, most: u64) -> u64 {
     match (most - least).checked_add(1) {
         Some(span) => least + random % span,
         None => random,
-    }
-}
-
-/// Resident memory in bytes; where the system does not tell, the largest it ever was.
-fn resident_memory() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let pages = pages.and_then(|statm| statm.split(' ').nth(1)?.parse::<u64>().ok());
-    match pages {
-        Some(pages) => pages.saturating_mul(rustix::param::page_size() as u64),
-        None => crate::sys::memory::largest_resident(),
     }
 }

@@ -6,7 +6,7 @@ use super::retirement::Retiree;
 use super::shared_port::SharedPort;
 use super::stream_port::StreamPort;
 use super::trampoline::Exchange;
-use super::{fork_server, last_words, panic, surroundings, trampoline};
+use super::{fork_server, last_words, panic, stop, surroundings, trampoline};
 use crate::sys::descriptors::duplicate_high;
 use crate::sys::fork::{Alone, exit_at_once, is_forked};
 use crate::sys::image::Image;
@@ -190,6 +190,7 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs jobs.
 fn work(service: &Service, port: &mut (dyn Port + 'static), limit: usize) -> io::Result<End> {
+    stop::forget();
     let mut retiree = Retiree::new(&service.retirement);
     let mut incoming = Incoming::default();
     // A new worker was started for a job, which is on its way.

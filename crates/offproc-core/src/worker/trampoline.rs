@@ -3,10 +3,11 @@
 #![allow(unsafe_code)]
 
 use super::port::Port;
+use super::stop;
 use crate::wire::attachments::{Incoming, Outgoing};
 use crate::wire::codec;
 use crate::wire::function::Place;
-use crate::wire::message::{Failure, open_job};
+use crate::wire::message::{Failure, Job};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Calls the function at an address with the argument in `input`, and writes the result to the port, in so many bytes.
@@ -50,14 +51,15 @@ where
 /// Runs the job in `body`, which the port has just handed out.
 pub(crate) fn call(body: *const [u8], exchange: &mut Exchange<'_>) -> Result<usize, Failure> {
     // SAFETY: the port has just handed it out, and nothing was begun since.
-    let job = open_job(unsafe { &*body });
-    let (trampoline, function, input) = job.ok_or_else(|| Failure::Decode("the job is incomplete".to_owned()))?;
-    let (trampoline, function) =
-        trampoline.address().and_then(|trampoline| Ok((trampoline, function.address()?))).map_err(Failure::Decode)?;
+    let job = Job::open(unsafe { &*body });
+    let job = job.ok_or_else(|| Failure::Decode("the job is incomplete".to_owned()))?;
+    let (trampoline, function) = (job.trampoline.address(), job.function.address());
+    let (trampoline, function) = (trampoline.map_err(Failure::Decode)?, function.map_err(Failure::Decode)?);
     // SAFETY: the place was made from a `Trampoline` by `Worker::pack` in the parent, which the kernel vouches for,
     // and which runs the same build; it was checked to lie in the executable's code.
     let trampoline = unsafe { std::mem::transmute::<*const (), Trampoline>(trampoline as *const ()) };
-    trampoline(function, std::ptr::from_ref(input), exchange)
+    let _limited = job.soft.map(|soft| stop::limit(&soft));
+    trampoline(function, std::ptr::from_ref(job.argument), exchange)
 }
 
 /// Finds the context's `init` function.
