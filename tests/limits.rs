@@ -7,9 +7,10 @@ use offproc_tests::rendezvous::{Arrivals, arrive};
 use offproc_tests::scratch::Scratch;
 use offproc_tests::waiting::drive_until;
 use offproc_tests::{Case, job, matrix};
+use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
 use std::thread::{sleep, spawn};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 matrix!(
     kills_a_job_that_uses_too_much_cpu_time,
@@ -27,9 +28,11 @@ const CPU: Duration = Duration::from_millis(200);
 const MIB: usize = 1 << 20;
 const MEMORY: u64 = 64 * MIB as u64;
 
+/// Uses the CPU for so long.
 fn burn(time: Duration) {
-    let start = Instant::now();
-    while start.elapsed() < time {
+    let used = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("it is positive");
+    let begin = used();
+    while used() - begin < time {
         std::hint::spin_loop();
     }
 }
@@ -130,6 +133,18 @@ async fn has_defaults_in_its_context(case: Case) {
     // A call's own limit wins, be it lower or higher.
     let used = CPU * 2;
     context.run_sync(burn, used).cpu_limit(Duration::from_secs(60)).time_limit(Duration::MAX).await.unwrap();
+    let takes = |bytes: usize| {
+        let taken = black_box(vec![1_u8; bytes]);
+        sleep(CPU);
+        taken.len()
+    };
+    context
+        .run_sync(takes, 128 * MIB)
+        .memory_limit(u64::MAX)
+        .time_limit(Duration::MAX)
+        .cpu_limit(Duration::MAX)
+        .await
+        .unwrap();
     context.close().await.unwrap();
 }
 

@@ -18,7 +18,8 @@ pub(crate) struct Lease {
     loan: Option<Loan>,
     in_flight: bool,
     kill_on_drop: bool,
-    overrun: Option<Overrun>,
+    // Boxed, so that a lease stays small.
+    overrun: Option<Box<Overrun>>,
 }
 
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl Lease {
                 let limits = limits.copied().unwrap_or_default().or(defaults.unwrap_or_default());
                 let watch = limits.watch(loan.worker.process())?;
                 loan.worker.post(function, argument, caller, limits.soft().as_ref())?;
-                self.overrun = watch.map(|watch| watch.begin(loan.shared.host.clone()));
+                self.overrun = watch.map(|watch| Box::new(watch.begin(loan.shared.host.clone())));
             }
         }
         (self.in_flight, self.kill_on_drop) = (true, kill_on_drop);
@@ -141,7 +142,7 @@ impl Drop for Lease {
 
 impl Loan {
     /// The end of an abandoned job. Its limits hold, and once its context is closed it has the grace period left.
-    async fn see_through(mut self, overrun: Option<Overrun>) {
+    async fn see_through(mut self, overrun: Option<Box<Overrun>>) {
         let host = Host::fallback();
         let outcome = async { End::Outcome(poll_fn(|cx| self.worker.poll_outcome(cx, &host)).await) };
         let overrun = async {

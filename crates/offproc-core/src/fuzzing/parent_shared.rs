@@ -71,7 +71,12 @@ pub fn parent_shared(data: &[u8]) {
                 }
                 let lent = shared.as_ref().ok().filter(|_| step % 12 == 8).cloned();
                 has_job = worker
-                    .post(|_: (Vec<u8>, Option<SharedBytes>)| (), &(script.bytes().to_vec(), lent), Location::caller())
+                    .post(
+                        |_: (Vec<u8>, Option<SharedBytes>)| (),
+                        &(script.bytes().to_vec(), lent),
+                        Location::caller(),
+                        None,
+                    )
                     .is_ok();
                 turn = if has_job { turn::next(turn) } else { turn };
             }

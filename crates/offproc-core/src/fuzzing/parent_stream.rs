@@ -53,7 +53,12 @@ pub fn parent_stream(data: &[u8]) {
                 let Some(worker) = worker.as_mut().filter(|_| !has_job) else { continue };
                 let argument = (script.bytes().to_vec(), Shape::Nothing);
                 has_job = worker
-                    .post(|_: (Vec<u8>, Shape)| SharedBytes::copy_from_slice(b"").ok(), &argument, Location::caller())
+                    .post(
+                        |_: (Vec<u8>, Shape)| SharedBytes::copy_from_slice(b"").ok(),
+                        &argument,
+                        Location::caller(),
+                        None,
+                    )
                     .is_ok();
             }
             5 => {
