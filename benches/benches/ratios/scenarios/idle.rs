@@ -20,7 +20,8 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     let before = count()?;
     std::thread::sleep(over);
     let after = count()?;
-    let (parent, workers) = (after.0 - before.0, after.1 - before.1);
+    // A thread that ends takes its count with it.
+    let (parent, workers) = (after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
     let name = format!("wake-ups of an idle parent and two workers over {} s", over.as_secs());
     let from = format!("{parent} in the parent, {workers} in the workers");
     output.figure(name, (parent + workers) as f64, "", Bar::AtMost(0.0), from);

@@ -3,6 +3,7 @@
 use super::line::{Line, Watched};
 use super::runtime::Host;
 use super::stream::StreamLine;
+use crate::sys::cpu;
 use crate::sys::descriptors::Descriptor;
 use crate::sys::shared_memory::{SharedFutex, SharedMemory};
 use crate::wire::attachments::{Incoming, Outgoing};
@@ -147,7 +148,9 @@ impl Line for SharedLine {
             return Poll::Ready(Ok(frame));
         }
         loop {
-            self.memory.turns().park();
+            let turns = self.memory.turns();
+            turns.down.cpu.store(cpu::current(), Ordering::Relaxed);
+            turns.park();
             if let Some(frame) = self.frame_parked(verdict)? {
                 return Poll::Ready(Ok(frame));
             }

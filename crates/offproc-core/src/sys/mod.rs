@@ -2,6 +2,8 @@
 //! nowhere else.
 
 pub(crate) mod at_exit;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod cpu;
 pub(crate) mod descriptors;
 pub(crate) mod environment;
 pub(crate) mod fork;

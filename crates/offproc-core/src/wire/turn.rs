@@ -54,6 +54,8 @@ pub(crate) struct Down {
     pub(crate) length: AtomicU64,
     /// How many descriptors go with the job.
     pub(crate) descriptors: AtomicU32,
+    /// The CPU that the parent waits for the bell on.
+    pub(crate) cpu: AtomicU32,
 }
 
 /// What the worker writes.

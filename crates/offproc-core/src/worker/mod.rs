@@ -9,6 +9,8 @@ mod retirement;
 mod serve;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod shared_port;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod spin;
 pub(crate) mod stop;
 pub(crate) mod stream_port;
 mod surroundings;

@@ -1,6 +1,7 @@
 //! A port over shared memory: jobs are read and answers written where the parent sees them.
 
 use super::port::{Next, Port};
+use super::spin::{Place, Spin};
 use super::stream_port::StreamPort;
 use crate::sys::shared_memory::{SharedFutex, SharedMemory};
 use crate::wire::attachments::{Incoming, Outgoing};
@@ -10,7 +11,7 @@ use crate::wire::writer::Writer;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct SharedPort {
@@ -20,11 +21,12 @@ pub(crate) struct SharedPort {
     stream: StreamPort,
     turn: u32,
     spin: Spin,
+    place: Place,
 }
 
 impl SharedPort {
     pub(crate) fn new(memory: SharedMemory, bell: OwnedFd, stream: StreamPort, spin: Duration) -> Self {
-        Self { memory, bell, stream, turn: 0, spin: Spin { most: spin, budget: spin } }
+        Self { memory, bell, stream, turn: 0, spin: Spin::new(spin), place: Place::new() }
     }
 
     fn ring(&self) -> io::Result<()> {
@@ -77,7 +79,13 @@ impl Port for SharedPort {
         turns.up.kind.store(kind as u32, Ordering::Relaxed);
         turns.up.descriptors.store(u32::from(!outgoing.is_empty()), Ordering::Relaxed);
         turns.up.length.store(written as u64, Ordering::Relaxed);
-        if turns.reply(self.turn) { self.ring() } else { Ok(()) }
+        if turns.reply(self.turn) {
+            self.ring()?;
+            self.place.rang(turns.down.cpu.load(Ordering::Relaxed), self.spin.is_contended());
+        } else {
+            self.place.seen();
+        }
+        Ok(())
     }
 
     fn tell(&mut self, stays: bool) -> io::Result<()> {
@@ -85,41 +93,5 @@ impl Port for SharedPort {
         // A job that is there already goes elsewhere: the parent does not send one before it has the verdict.
         let leaves = !stays && turns.leave(self.turn);
         if turns.tell(self.turn, !leaves) { self.ring() } else { Ok(()) }
-    }
-}
-
-/// Looks for the next job for a while before it sleeps: politely, so that a process that waits for this CPU gets it,
-/// and only as long as that has paid.
-#[derive(Debug)]
-struct Spin {
-    most: Duration,
-    budget: Duration,
-}
-
-impl Spin {
-    const LEAST: Duration = Duration::from_micros(1);
-
-    fn until<T>(&mut self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-        if let Some(found) = look() {
-            return Some(found);
-        }
-        if self.most.is_zero() {
-            return None;
-        }
-        let start = Instant::now();
-        loop {
-            for _ in 0..64 {
-                std::hint::spin_loop();
-                if let Some(found) = look() {
-                    self.budget = self.budget.saturating_mul(2).min(self.most);
-                    return Some(found);
-                }
-            }
-            if start.elapsed() >= self.budget {
-                self.budget = (self.budget / 2).max(Self::LEAST).min(self.most);
-                return None;
-            }
-            rustix::thread::sched_yield();
-        }
     }
 }
