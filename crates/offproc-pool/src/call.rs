@@ -4,8 +4,9 @@ use crate::clocks::{CallTimes, Clocks, Station};
 use crate::context::WorkerContext;
 use crate::default_limiter::current_default_worker_limiter;
 use crate::lease::Lease;
-use crate::limiter::Limiter;
+use crate::limiter::{Acquire, Limiter, Permit};
 use crate::limits::Limits;
+use crate::shared::Shared;
 use offproc_core::{BoxFuture, Error, Outcome};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
@@ -260,7 +261,9 @@ pub struct Call<A, R> {
 
 enum CallState<A, R> {
     New(RunSync<A, R>),
-    /// Waiting for a token, and then for a worker.
+    /// Waiting for a token.
+    Waiting(RunSync<A, R>, Arc<Shared>, Acquire),
+    /// Waiting for a worker.
     Queued(RunSync<A, R>, BoxFuture<Result<Lease, Error>>),
     /// The worker has the job. The argument is kept for another worker, should this one turn out to have left.
     Running(RunSync<A, R>, Lease),
@@ -289,6 +292,14 @@ where
                     }
                     self.state = call.begin()?;
                 }
+                CallState::Waiting(call, shared, mut token) => match Pin::new(&mut token).poll(cx) {
+                    Poll::Pending => {
+                        self.state = CallState::Waiting(call, shared, token);
+                        turns::next();
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(permit) => self.state = call.check_out(shared, permit)?,
+                },
                 CallState::Queued(call, mut queued) => match queued.as_mut().poll(cx) {
                     Poll::Pending => {
                         self.state = CallState::Queued(call, queued);
@@ -338,24 +349,22 @@ where
             None => Arc::clone(crate::scope::current().shared()),
         };
         let limiter = self.options.limiter.clone().unwrap_or_else(current_default_worker_limiter);
-        let Some(permit) = limiter.try_acquire() else {
-            return Ok(self.queue(|clocks| async move {
-                let permit = limiter.acquire().await;
-                shared.check_out(permit, clocks.as_ref()).await
-            }));
-        };
-        match shared.check_out_now(permit)? {
-            Ok(lease) => self.post(lease),
-            Err(permit) => Ok(self.queue(|clocks| async move { shared.check_out(permit, clocks.as_ref()).await })),
+        match limiter.try_acquire() {
+            Some(permit) => self.check_out(shared, permit),
+            None => Ok(CallState::Waiting(self, shared, limiter.acquire())),
         }
     }
 
-    fn queue<Q>(self, queued: impl FnOnce(Option<Clocks>) -> Q) -> CallState<A, R>
-    where
-        Q: Future<Output = Result<Lease, Error>> + Send + 'static,
-    {
-        let queued = Box::pin(queued(self.options.clocks.clone()));
-        CallState::Queued(self, queued)
+    fn check_out(self, shared: Arc<Shared>, permit: Permit) -> Result<CallState<A, R>, Error> {
+        match shared.check_out_now(permit)? {
+            Ok(lease) => self.post(lease),
+            Err(permit) => Ok(self.queue(shared, permit)),
+        }
+    }
+
+    fn queue(self, shared: Arc<Shared>, permit: Permit) -> CallState<A, R> {
+        let clocks = self.options.clocks.clone();
+        CallState::Queued(self, Box::pin(async move { shared.check_out(permit, clocks.as_ref()).await }))
     }
 
     fn requeue(self, lease: Lease) -> CallState<A, R> {
@@ -364,7 +373,7 @@ where
         if let Some(clocks) = &self.options.clocks {
             clocks.has_not_run();
         }
-        self.queue(|clocks| async move { shared.check_out(permit, clocks.as_ref()).await })
+        self.queue(shared, permit)
     }
 
     fn post(self, mut lease: Lease) -> Result<CallState<A, R>, Error> {
@@ -436,6 +445,7 @@ impl<A, R> fmt::Debug for Call<A, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             CallState::New(_) => "new",
+            CallState::Waiting(..) => "waiting",
             CallState::Queued(..) => "queued",
             CallState::Running(..) => "running",
             CallState::Over => "over",

@@ -44,7 +44,11 @@ impl Port for SharedPort {
         let turns = self.memory.turns();
         let found = match self.spin.until(|| turns.look(self.turn)) {
             Some(found) => found,
-            None => turns.sleep(self.turn, &SharedFutex::within(patience)),
+            None => {
+                let found = turns.sleep(self.turn, &SharedFutex::within(patience));
+                self.spin.woken();
+                found
+            }
         };
         match found {
             Found::Job(turn) => {

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Spin {
     most: Duration,
     budget: Duration,
+    // When the last look in vain began.
+    began: Option<Instant>,
     // How long to go without since it has lost its CPU to others.
     rest: Duration,
     rests_until: Option<Instant>,
@@ -21,13 +23,13 @@ impl Spin {
     /// that sleeps would get it back sooner, for it is woken when it has a job.
     const LOST: Duration = Duration::from_micros(200);
     /// How long to go without after that: twice as long each time.
-    const LEAST_REST: Duration = Duration::from_millis(10);
-    const MOST_REST: Duration = Duration::from_secs(1);
+    const LEAST_REST: Duration = Duration::from_millis(4);
+    const MOST_REST: Duration = Duration::from_millis(64);
     /// So many jobs found without a loss, and nobody else computes any more.
-    const QUIET: u32 = 1024;
+    const QUIET: u32 = 256;
 
     pub(super) fn new(most: Duration) -> Self {
-        Self { most, budget: most, rest: Duration::ZERO, rests_until: None, hits: 0 }
+        Self { most, budget: most, began: None, rest: Duration::ZERO, rests_until: None, hits: 0 }
     }
 
     pub(super) fn until<T>(&mut self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
@@ -35,9 +37,10 @@ impl Spin {
             return Some(found);
         }
         if self.most.is_zero() {
-            return None;
+            return None; // no look at the clock either
         }
         let start = Instant::now();
+        self.began = Some(start);
         if self.rests_until.is_some_and(|end| start < end) {
             return None;
         }
@@ -46,7 +49,7 @@ impl Spin {
             for _ in 0..64 {
                 std::hint::spin_loop();
                 if let Some(found) = look() {
-                    self.budget = self.budget.saturating_mul(2).min(self.most);
+                    self.grow();
                     self.hit();
                     return Some(found);
                 }
@@ -63,6 +66,18 @@ impl Spin {
             }
             rustix::thread::sched_yield();
         }
+    }
+
+    /// A job came, after a look in vain. Had a longer look found it, the next one is longer: otherwise two sides that
+    /// both sleep, and so take long to wake, would never find out that neither need.
+    pub(super) fn woken(&mut self) {
+        if self.began.take().is_some_and(|began| began.elapsed() < self.most) {
+            self.grow();
+        }
+    }
+
+    fn grow(&mut self) {
+        self.budget = self.budget.saturating_mul(2).min(self.most);
     }
 
     /// True when others have lately used the CPU that it looked on.
