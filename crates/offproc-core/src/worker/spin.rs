@@ -1,4 +1,4 @@
-//! Looking for the next job before sleeping: the two cases in which it is worth it, and those in which it is not.
+//! What makes calls one after the other fast: looking for the next job before sleeping, on the right CPU.
 
 use crate::sys::cpu;
 use std::time::{Duration, Instant};
@@ -11,9 +11,9 @@ pub(super) struct Spin {
     budget: Duration,
     // When the last look in vain began.
     began: Option<Instant>,
-    // How long to go without since it has lost its CPU to others.
+    // When it has lost its CPU to others, and how long it goes without looking since.
+    lost: Instant,
     rest: Duration,
-    rests_until: Option<Instant>,
     hits: u32,
 }
 
@@ -24,12 +24,14 @@ impl Spin {
     const LOST: Duration = Duration::from_micros(200);
     /// How long to go without after that: twice as long each time.
     const LEAST_REST: Duration = Duration::from_millis(4);
-    const MOST_REST: Duration = Duration::from_millis(64);
-    /// So many jobs found without a loss, and nobody else computes any more.
-    const QUIET: u32 = 256;
+    const MOST_REST: Duration = Duration::from_millis(256);
+    /// So many jobs found without a loss halve that time; below the least, nobody else computes any more.
+    const QUIET: u32 = 512;
+    /// Nor after this time without one.
+    const FORGOTTEN: Duration = Duration::from_secs(1);
 
     pub(super) fn new(most: Duration) -> Self {
-        Self { most, budget: most, began: None, rest: Duration::ZERO, rests_until: None, hits: 0 }
+        Self { most, budget: most, began: None, lost: Instant::now(), rest: Duration::ZERO, hits: 0 }
     }
 
     pub(super) fn until<T>(&mut self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
@@ -41,8 +43,14 @@ impl Spin {
         }
         let start = Instant::now();
         self.began = Some(start);
-        if self.rests_until.is_some_and(|end| start < end) {
-            return None;
+        if self.is_contended() {
+            let ago = start - self.lost;
+            if ago < self.rest {
+                return None;
+            }
+            if ago > Self::FORGOTTEN {
+                self.rest = Duration::ZERO;
+            }
         }
         let mut spent = Duration::ZERO;
         loop {
@@ -86,16 +94,17 @@ impl Spin {
     }
 
     fn hit(&mut self) {
-        self.hits = self.hits.saturating_add(1);
-        if self.hits > Self::QUIET {
-            self.rest = Duration::ZERO;
+        self.hits += 1;
+        if self.hits >= Self::QUIET {
+            self.hits = 0;
+            self.rest = Some(self.rest / 2).filter(|rest| *rest >= Self::LEAST_REST).unwrap_or_default();
         }
     }
 
     fn lose(&mut self) {
         self.hits = 0;
         self.rest = (self.rest * 2).clamp(Self::LEAST_REST, Self::MOST_REST);
-        self.rests_until = Some(Instant::now() + self.rest);
+        self.lost = Instant::now();
     }
 }
 
