@@ -67,6 +67,12 @@ pub fn has_ended(pid: u32) -> bool {
     stat(pid).is_none_or(|stat| matches!(stat.state, 'Z' | 'X'))
 }
 
+/// True while a process is stopped.
+#[must_use]
+pub fn is_stopped(pid: u32) -> bool {
+    stat(pid).is_some_and(|stat| stat.state == 'T')
+}
+
 /// True once nothing of a process is left, not even a zombie.
 #[must_use]
 pub fn is_reaped(pid: u32) -> bool {

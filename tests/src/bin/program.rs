@@ -1,9 +1,12 @@
 //! A program that uses offproc, for tests that watch one from outside. Its first argument says what it does.
 
 use futures::executor::block_on;
-use futures::future::{join, join_all};
+use futures::future::{Either, join, join_all, select};
 use offproc::{Limiter, WorkerContext, WorkerType, run_sync};
-use offproc_tests::job;
+use offproc_tests::process::Family;
+use offproc_tests::rendezvous::arrive;
+use offproc_tests::waiting::blocking_until;
+use offproc_tests::{Executor, job};
 use std::io::Write;
 use std::time::Duration;
 
@@ -14,21 +17,26 @@ fn main() {
         ["linger", workers] => linger(workers),
         ["end", workers, how] => end(workers, how),
         ["exit-before-the-verdict"] => exit_before_the_verdict(),
+        ["go", workers, executor, how] => go(workers, executor, how),
+        ["go-before-hello"] => go_before_hello(),
         ["print"] => print(),
         ["without-its-file"] => without_its_file(),
         _ => println!("main ran"),
     }
 }
 
-fn context(workers: &str) -> WorkerContext {
-    let workers = match workers {
+fn worker_type(workers: &str) -> WorkerType {
+    match workers {
         "spawn" => WorkerType::Spawn,
         "fork_server" => WorkerType::ForkServer,
         // SAFETY: see `Case::builder`.
         "fork" => unsafe { WorkerType::fork() },
         other => panic!("no kind of worker: {other}"),
-    };
-    WorkerContext::builder().worker_type(workers).init(note_at_exit).open().expect("a valid context")
+    }
+}
+
+fn context(workers: &str) -> WorkerContext {
+    WorkerContext::builder().worker_type(worker_type(workers)).init(note_at_exit).open().expect("a valid context")
 }
 
 fn note_at_exit() {
@@ -81,6 +89,73 @@ fn end(workers: &str, how: &str) {
         "exit" => std::process::exit(0),
         "panic" => panic!("the program gives up"),
         _ => {}
+    }
+}
+
+/// Has a thread start workers of every state: two idle ones, one that is busy and deaf, one that is stopped, one in
+/// `init`, and a fork server in `preload`. When they are there, says the other end of stdin, the thread ends, and then
+/// the program, as it is told.
+fn go(workers: &str, executor: &str, how: &str) {
+    let executor = Executor::ALL.into_iter().find(|known| format!("{known:?}") == executor).expect("an executor");
+    let workers = worker_type(workers);
+    let thread = std::thread::spawn(move || {
+        executor.block_on(async move {
+            let context = WorkerContext::builder().worker_type(workers).open().expect("a valid context");
+            let deaf = || job::arrive_and_spin_deaf("arrivals".to_owned());
+            let in_init = WorkerContext::builder().worker_type(workers).init(deaf).open().expect("a valid context");
+            let preloads = WorkerContext::builder().worker_type(workers).preload(deaf).open().expect("a valid context");
+            let enough = Limiter::new(6);
+            let call = |context: &WorkerContext, f: fn(String), ticket: &str| {
+                context.run_sync(f, ticket.to_owned()).limiter(&enough).into_future()
+            };
+            let mut calls = vec![
+                call(&context, |ticket| arrive(&ticket), "arrivals"),
+                call(&context, |ticket| arrive(&ticket), "arrivals"),
+                call(&context, job::arrive_and_spin_deaf, "arrivals"),
+                call(&in_init, |_| (), ""),
+                call(&context, arrive_and_stop, "stopped"),
+            ];
+            if workers == WorkerType::ForkServer {
+                calls.push(call(&preloads, |_| (), ""));
+            }
+            let told = smol::unblock(|| std::io::stdin().read_line(&mut String::new()));
+            let (line, calls) = match select(told, join_all(calls)).await {
+                Either::Left((line, calls)) => (line, calls),
+                Either::Right(_) => panic!("not all of the calls can end"),
+            };
+            line.expect("stdin");
+            // What is dropped would be ended, or abandoned.
+            std::mem::forget((calls, context, in_init, preloads));
+        });
+    });
+    thread.join().expect("the workers are there");
+    println!("ready");
+    match how {
+        "SIGTERM" | "SIGKILL" => loop {
+            std::thread::park();
+        },
+        "panic" => panic!("the program gives up"),
+        "exit" => drop(std::thread::spawn(|| std::process::exit(1)).join()),
+        "abort" => drop(std::thread::spawn(|| std::process::abort()).join()),
+        "return" => {}
+        other => panic!("no way to go: {other}"),
+    }
+}
+
+fn arrive_and_stop(ticket: String) {
+    arrive(&ticket);
+    job::raise(libc::SIGSTOP);
+}
+
+/// Starts a worker and does not get to say its hello.
+fn go_before_hello() {
+    let mut call = run_sync(|()| (), ()).into_future();
+    block_on(async { assert!(futures::poll!(&mut call).is_pending()) });
+    // A thread starts it, and the next poll would say hello.
+    blocking_until(|| !Family::now().is_empty(), || "there is no worker".to_owned());
+    println!("{}", Family::now().leaves()[0]);
+    loop {
+        std::thread::park();
     }
 }
 
