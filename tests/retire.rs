@@ -2,7 +2,7 @@
 //! lost over it.
 
 use futures::future::join_all;
-use offproc::Limiter;
+use offproc::{Limiter, WorkerContext};
 use offproc_tests::scratch::{Scratch, append, trace};
 use offproc_tests::waiting::until;
 use offproc_tests::{Case, job, matrix};
@@ -18,6 +18,10 @@ matrix!(
     that_panics_costs_no_call_and_is_told_at_close,
     that_kills_its_worker_costs_no_call_and_is_told_at_close,
     that_never_ends_delays_nobody_and_is_killed_at_close,
+    comes_after_a_number_of_jobs_that_each_worker_draws,
+    comes_after_an_age,
+    comes_above_a_resident_memory,
+    comes_with_the_first_policy_that_says_so,
 );
 
 async fn makes_single_use_workers(case: Case) {
@@ -109,4 +113,81 @@ async fn that_never_ends_delays_nobody_and_is_killed_at_close(case: Case) {
     let unclean = context.close().await.unwrap_err();
     assert_eq!(unclean.count(), 2, "{unclean}");
     assert!(unclean.to_string().contains("killed by SIGKILL in its retire function"), "{unclean}");
+}
+
+/// How many jobs each worker of a context ran that many calls in a row, in the order of their coming.
+async fn jobs_of_each(context: &WorkerContext, calls: usize) -> Vec<usize> {
+    let (mut pids, mut jobs) = (Vec::new(), Vec::new());
+    for _ in 0..calls {
+        let pid = context.run_sync(job::pid, ()).await.unwrap();
+        match pids.iter().position(|known| *known == pid) {
+            Some(at) => jobs[at] += 1,
+            None => {
+                pids.push(pid);
+                jobs.push(1);
+            }
+        }
+    }
+    jobs
+}
+
+async fn comes_after_a_number_of_jobs_that_each_worker_draws(case: Case) {
+    let context = case.builder().retire_after_jobs(2..=4).open().unwrap();
+    let mut jobs = jobs_of_each(&context, 90).await;
+    context.close().await.unwrap();
+    // The last one may have some left.
+    jobs.pop();
+    assert!(jobs.iter().all(|jobs| (2..=4).contains(jobs)), "{jobs:?}");
+    assert!(
+        jobs.iter().any(|jobs| *jobs != 2) && jobs.iter().any(|jobs| *jobs != 4),
+        "not all draw the same: {jobs:?}"
+    );
+}
+
+async fn comes_after_an_age(case: Case) {
+    const AGE: Duration = Duration::from_millis(30);
+    let context = case.builder().retire_after_age(AGE).open().unwrap();
+    let grow_old = |()| {
+        std::thread::sleep(AGE);
+        std::process::id()
+    };
+    let old = context.run_sync(grow_old, ()).await.unwrap();
+    assert_ne!(context.run_sync(grow_old, ()).await.unwrap(), old);
+    context.close().await.unwrap();
+    let context = case.builder().retire_after_age(Duration::from_secs(3600)).open().unwrap();
+    assert_eq!(jobs_of_each(&context, 10).await, [10]);
+    context.close().await.unwrap();
+}
+
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * rustix::param::page_size() as u64
+}
+
+async fn comes_above_a_resident_memory(case: Case) {
+    const MORE: usize = 64 << 20;
+    // A fork begins with what the program has.
+    let context = case.builder().retire_above_memory(resident() + MORE as u64 / 2).open().unwrap();
+    assert_eq!(jobs_of_each(&context, 5).await, [5]);
+    let small = context.run_sync(job::pid, ()).await.unwrap();
+    let keep = |bytes: usize| {
+        vec![1_u8; bytes].leak();
+        std::process::id()
+    };
+    assert_eq!(context.run_sync(keep, MORE).await.unwrap(), small);
+    assert_ne!(context.run_sync(job::pid, ()).await.unwrap(), small);
+    context.close().await.unwrap();
+}
+
+async fn comes_with_the_first_policy_that_says_so(case: Case) {
+    let after_jobs = |jobs| case.builder().retire_after_jobs(jobs..=jobs).retire_after_age(Duration::MAX);
+    let later = after_jobs(3).retire_above_memory(u64::MAX).retire(second_time).open().unwrap();
+    assert_eq!(jobs_of_each(&later, 6).await, [2, 2, 2]);
+    later.close().await.unwrap();
+    let sooner = after_jobs(2).retire(|| false).open().unwrap();
+    assert_eq!(jobs_of_each(&sooner, 6).await, [2, 2, 2]);
+    sooner.close().await.unwrap();
+    let memory = after_jobs(3).retire_above_memory(1).open().unwrap();
+    assert_eq!(jobs_of_each(&memory, 3).await, [1, 1, 1]);
+    memory.close().await.unwrap();
 }

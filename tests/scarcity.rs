@@ -1,10 +1,11 @@
 //! What the system has run out of is an error of that call, and works again when there is more.
 
 use offproc::Error;
+use offproc_tests::process::Family;
 use offproc_tests::{Case, job, matrix};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 
-matrix!(of_descriptors_is_an_error_and_passes, of_a_directory_is_an_error);
+matrix!(of_descriptors_is_an_error_and_passes, of_processes_is_an_error_and_passes, of_a_directory_is_an_error);
 
 fn limit_descriptors(most: u64) {
     let maximum = getrlimit(Resource::Nofile).maximum;
@@ -28,6 +29,47 @@ async fn of_descriptors_is_an_error_and_passes(case: Case) {
         context.run_sync(job::pid, ()).await.unwrap();
         let _ = context.close().await;
     }
+}
+
+/// Becomes somebody whom the limit on processes is for, which root is not.
+fn become_nobody() {
+    const NOBODY: u32 = 65534;
+    // SAFETY: plain system calls. The last one keeps `/proc/self` readable for the check at the end of the test.
+    unsafe {
+        if libc::geteuid() == 0 {
+            assert_eq!(libc::setresgid(NOBODY, NOBODY, NOBODY), 0);
+            assert_eq!(libc::setresuid(NOBODY, NOBODY, NOBODY), 0);
+            assert_eq!(libc::prctl(libc::PR_SET_DUMPABLE, 1), 0);
+        }
+    }
+}
+
+/// For the test itself and for its fork server, if it has one.
+fn limit_processes(most: Option<u64>) {
+    let maximum = getrlimit(Resource::Nproc).maximum;
+    let limit = || Rlimit { current: most.or(maximum), maximum };
+    prlimit(None, Resource::Nproc, limit()).unwrap();
+    for server in Family::now().fork_servers() {
+        prlimit(Pid::from_raw(server.cast_signed()), Resource::Nproc, limit()).unwrap();
+    }
+}
+
+async fn of_processes_is_an_error_and_passes(case: Case) {
+    become_nobody();
+    let context = case.builder().retire_after_jobs(1..=1).open().unwrap();
+    // The threads that starting takes are there from then on.
+    context.run_sync(job::pid, ()).await.unwrap();
+    limit_processes(Some(0));
+    // A fork server may have forked one before.
+    let mut refused = context.run_sync(job::pid, ()).await;
+    if refused.is_ok() {
+        refused = context.run_sync(job::pid, ()).await;
+    }
+    let error = refused.unwrap_err();
+    assert!(matches!(error, Error::Spawn(_)), "{error:?}");
+    limit_processes(None);
+    context.run_sync(job::pid, ()).await.unwrap();
+    context.close().await.unwrap();
 }
 
 async fn of_a_directory_is_an_error(case: Case) {

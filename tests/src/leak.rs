@@ -33,11 +33,11 @@ pub fn check(test: impl FnOnce()) {
 fn end_default_context() {
     let idle = || offproc::default_context_statistics().idle_workers;
     blocking_until(
-        || idle() == 0 || Family::now().leaves().len() == idle(),
+        || idle() == 0 || Family::now().workers().len() == idle(),
         || format!("{} workers are idle in the default context, and there are: {:?}", idle(), Family::now()),
     );
     if idle() > 0 {
-        Family::now().leaves().into_iter().for_each(process::kill);
+        Family::now().workers().into_iter().for_each(process::kill);
     }
     blocking_until(
         || offproc::configure_default_context(offproc::WorkerContext::builder()).is_ok(),

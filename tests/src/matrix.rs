@@ -1,11 +1,15 @@
 /// Makes tests of functions `async fn(Case)`: one for each runtime and each kind of worker, named for instance
 /// `kills_a_running_job::tokio_multi_thread::spawn`.
 ///
-/// `matrix!(except fork: ...)` leaves out the kind of worker that promises less than the others.
+/// `matrix!(except fork: ...)` leaves out the kind of worker that promises less than the others, and
+/// `matrix!(only fork_server: ...)` is about fork servers.
 #[macro_export]
 macro_rules! matrix {
     (except fork: $($body:ident),+ $(,)?) => {
         $($crate::matrix!(@runtimes $body [(spawn Spawn) (fork_server ForkServer)]);)+
+    };
+    (only fork_server: $($body:ident),+ $(,)?) => {
+        $($crate::matrix!(@runtimes $body [(fork_server ForkServer)]);)+
     };
     ($($body:ident),+ $(,)?) => {
         $($crate::matrix!(@runtimes $body [(spawn Spawn) (fork_server ForkServer) (fork Fork)]);)+

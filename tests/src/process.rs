@@ -47,11 +47,23 @@ impl Family {
         self.0.is_empty()
     }
 
-    /// Those without children: workers, but no fork server.
+    /// Those with a hello: neither fork servers nor their spares.
     #[must_use]
-    pub fn leaves(&self) -> Vec<u32> {
-        let is_parent = |pid| self.0.iter().any(|member| member.stat.parent == pid);
-        self.0.iter().map(|member| member.pid).filter(|pid| !is_parent(*pid)).collect()
+    pub fn workers(&self) -> Vec<u32> {
+        self.named("offproc-worker")
+    }
+
+    /// The fork servers of this process. (A worker has its maker's name in its first moments.)
+    #[must_use]
+    pub fn fork_servers(&self) -> Vec<u32> {
+        let is_one = |member: &&Member| member.name == "offproc-forker" && member.stat.parent == std::process::id();
+        self.0.iter().filter(is_one).map(|member| member.pid).collect()
+    }
+
+    /// Those of this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Vec<u32> {
+        self.0.iter().filter(|member| member.name == name).map(|member| member.pid).collect()
     }
 }
 

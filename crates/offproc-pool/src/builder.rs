@@ -100,8 +100,8 @@ impl WorkerContextBuilder {
     }
 
     /// How many workers are started ahead of need and kept idle; 0 by default. A call then finds a worker even when
-    /// the one before it has just retired. They start with the first call, and are made up to this number again
-    /// whenever a call had to start a worker, and whenever a worker has ended.
+    /// the one before it has just retired. They start with the first call, and each call makes up for
+    /// those that are missing.
     pub fn spare_workers(mut self, count: usize) -> Self {
         self.spare_workers = count;
         self

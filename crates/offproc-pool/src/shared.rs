@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// How long a call waits for the verdict of a worker's `retire` function before it takes another worker.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// What a fork server has to leave in, at least: it is not what a short grace period is meant for.
+const LAUNCHER_GRACE: Duration = Duration::from_secs(1);
+
 /// One context.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -317,8 +320,12 @@ impl Shared {
             // An abandoned job may have ended its worker, and not have told of it yet.
             shared.until(|state| state.members.is_empty() && state.starting == 0 && state.abandoned == 0).await;
             // After its workers: a fork server is who reaps them.
-            shared.launcher.close().await;
-            shared.lock().over = true;
+            let grace = shared.grace_period.max(LAUNCHER_GRACE);
+            let unclean = shared.launcher.close(Host::fallback().sleep(grace)).await;
+            let mut state = shared.lock();
+            state.note(unclean);
+            state.over = true;
+            drop(state);
             shared.changed.notify(usize::MAX);
         });
     }

@@ -32,7 +32,8 @@ pub fn parent_stream(data: &[u8]) {
         let not_a_process = descriptors::pair().and_then(|(_, other)| Descriptor::into_owned(other));
         process.arrived(Child::of_another(7, not_a_process.expect("a descriptor")));
     }
-    let launched = Launched { process: Guard(Arc::clone(&process)), control, lifeline, descriptors: Vec::new() };
+    let guard = Guard(Arc::clone(&process));
+    let launched = Launched { process: guard, control, lifeline, descriptors: Vec::new(), turn: None };
     let hello = settings.hello(false).expect("valid settings");
     let mut greeting = Some(Box::pin(greet(launched, hello, &settings, &host)));
     let mut worker = None;

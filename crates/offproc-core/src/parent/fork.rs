@@ -2,11 +2,11 @@
 #![allow(unsafe_code)]
 
 use super::keeper;
-use super::launcher::{Guard, Launched, Launcher, sealed, start_elsewhere};
+use super::launcher::{Guard, Launched, Launcher, Pairs, sealed, start_elsewhere};
 use super::process::Process;
 use super::runtime::{BoxFuture, Host};
 use crate::sys::fork::{Side, fork};
-use crate::sys::{descriptors, process::Child};
+use crate::sys::process::Child;
 use crate::worker::entry;
 use std::io::{self, Write};
 
@@ -33,8 +33,7 @@ impl Launcher for Fork {
 
 fn launch() -> io::Result<Launched> {
     keeper::ensure()?;
-    let (control, worker_control) = descriptors::pair()?;
-    let (lifeline, worker_lifeline) = descriptors::pair()?;
+    let Pairs { control, worker_control, lifeline, worker_lifeline } = Pairs::open()?;
     // What is on the books is closed in the child; this is what it is to have.
     let worker_control = worker_control.into_owned()?;
     // Or the child would print it a second time.
@@ -45,7 +44,7 @@ fn launch() -> io::Result<Launched> {
         Side::Child => entry::enter_forked(worker_control),
         Side::Parent(pid) => {
             let process = Guard(Process::adopt(Child::of_fork(pid)?));
-            Ok(Launched { process, control, lifeline, descriptors: vec![worker_lifeline] })
+            Ok(Launched { process, control, lifeline, descriptors: vec![worker_lifeline], turn: None })
         }
     }
 }

@@ -3,16 +3,20 @@
 //! A request goes to the helper as one message with the new worker's connection; everything else is said on that
 //! connection, by the helper (which process it is, with a pidfd) and by the worker itself. Only the ends of workers,
 //! which the helper waits for as their parent, come back on the socket for requests.
+//!
+//! One worker is forked ahead: the spare, which waits for its hello as every new worker does. It is nobody's yet, and no
+//! member of the context. A start that finds one does without a fork.
 
 use super::keeper;
-use super::launcher::{Guard, Launched, Launcher, sealed};
+use super::launcher::{Guard, Launched, Launcher, Pairs, sealed};
 use super::process::Process;
 use super::runtime::{BoxFuture, Host};
 use super::settings::Settings;
 use super::spawn::Spawn;
 use super::start::greet;
-use super::worker::{Worker, WorkerProcess};
-use crate::error::Error;
+use super::turn::Turn;
+use super::worker::Worker;
+use crate::error::{BrokenWorkerError, Error};
 use crate::sys::descriptors::{self, Descriptor};
 use crate::sys::messages::send_with;
 use crate::wire::codec;
@@ -22,10 +26,9 @@ use async_io::Async;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// [`WorkerType::ForkServer`](crate::WorkerType::ForkServer).
 #[derive(Debug)]
@@ -40,11 +43,8 @@ struct Slot {
     put: async_channel::Sender<Option<Arc<Helper>>>,
     take: async_channel::Receiver<Option<Arc<Helper>>>,
     // The same helper again, for those who cannot wait.
-    running: Arc<Mutex<Option<Running>>>,
+    running: Arc<Mutex<Option<Arc<Helper>>>>,
 }
-
-/// The socket for requests, and the helper's process.
-type Running = (Arc<Async<Descriptor>>, WorkerProcess);
 
 /// What was taken out of the slot goes back into it.
 struct Taken<'a> {
@@ -63,7 +63,7 @@ impl Slot {
         Taken { slot: self, helper: self.take.recv().await.ok().flatten() }
     }
 
-    fn lock_running(&self) -> MutexGuard<'_, Option<Running>> {
+    fn lock_running(&self) -> MutexGuard<'_, Option<Arc<Helper>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -85,7 +85,7 @@ impl Launcher for ForkServer {
             // Twice at most: a helper that has died is replaced, one that dies at once is an error.
             for attempt in 0.. {
                 let helper = running(&slot, &settings, &host).await?;
-                match helper.launch().await {
+                match helper.launch(&host).await {
                     Err(e) if attempt == 0 && matches!(e.raw_os_error().map(Errno::from_raw_os_error), Some(GONE)) => {
                         helper.worker.kill();
                         let mut taken = slot.take().await;
@@ -100,25 +100,38 @@ impl Launcher for ForkServer {
         })
     }
 
-    fn close(&self) -> BoxFuture<()> {
+    fn prepare(&self) {
+        let running = self.slot.lock_running().clone();
+        let Some(helper) = running.filter(|helper| helper.begin_spare()) else { return };
+        keeper::entrust(async move {
+            async_io::Timer::after(LEISURE).await;
+            // One that cannot be had is not tried for again until a worker has started without.
+            let launched = helper.fork().await.ok();
+            helper.end_spare(launched);
+        });
+    }
+
+    fn close(&self, grace: BoxFuture<()>) -> BoxFuture<Option<BrokenWorkerError>> {
         let slot = self.slot.clone();
         Box::pin(async move {
             let taken = slot.take().await;
-            if let Some(helper) = &taken.helper {
-                helper.hang_up();
-                poll_fn(|cx| helper.worker.poll_end(cx)).await;
-            }
+            let helper = taken.helper.as_ref().filter(|helper| !helper.worker.is_spent())?;
+            helper.hang_up();
+            helper.worker.process().wait_or_kill_overdue(grace).await
         })
     }
 
     fn end(&self, deadline: Instant) {
         let running = self.slot.lock_running().take();
-        if let Some((requests, process)) = running {
-            let _ = rustix::net::shutdown(requests.get_ref(), Shutdown::Both);
-            process.wait_or_kill(deadline);
+        if let Some(helper) = running {
+            helper.hang_up();
+            helper.worker.process().wait_or_kill(deadline);
         }
     }
 }
+
+/// How long after a start the next worker is forked ahead, so that this does not compete with the first job.
+const LEISURE: Duration = Duration::from_millis(1);
 
 const GONE: Errno = Errno::PIPE;
 
@@ -133,7 +146,7 @@ async fn running(slot: &Slot, settings: &Settings, host: &Host) -> io::Result<Ar
         e => io::Error::other(format!("the fork server could not be started: {e}")),
     })?;
     taken.helper = Some(Arc::clone(&helper));
-    *slot.lock_running() = Some((Arc::clone(&helper.requests), helper.worker.process()));
+    *slot.lock_running() = Some(Arc::clone(&helper));
     Ok(helper)
 }
 
@@ -144,6 +157,18 @@ struct Helper {
     // One registration for all: for the starts that wait for room, and for the ends that are listened for.
     requests: Arc<Async<Descriptor>>,
     books: Arc<Books>,
+    spare: Mutex<Spare>,
+}
+
+/// The worker that is forked ahead.
+#[derive(Debug, Default)]
+enum Spare {
+    #[default]
+    Missing,
+    Coming,
+    There(Launched),
+    /// There is to be none any more.
+    Unwanted,
 }
 
 /// The workers that the helper is to tell the end of.
@@ -155,6 +180,16 @@ struct Books {
 impl Books {
     fn lock(&self) -> MutexGuard<'_, (u64, HashMap<u64, Arc<Process>>)> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A worker to be, and its entry, struck off again unless it is kept.
+    fn enter(&self) -> (Arc<Process>, Entry<'_>) {
+        let process = Process::announced();
+        let mut books = self.lock();
+        books.0 += 1;
+        let id = books.0;
+        books.1.insert(id, Arc::clone(&process));
+        (process, Entry { books: self, id })
     }
 
     fn ended(&self, ended: Ended) {
@@ -179,6 +214,25 @@ impl Books {
     }
 }
 
+/// Made for a request that is not out yet.
+struct Entry<'a> {
+    books: &'a Books,
+    id: u64,
+}
+
+impl Entry<'_> {
+    /// The request is out.
+    fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        self.books.ended(Ended { id: self.id, reaped: None });
+    }
+}
+
 impl Helper {
     async fn start(settings: &Settings, host: &Host) -> Result<Arc<Self>, Error> {
         let hello = settings.fork_server_hello().map_err(|reason| Error::Spawn(io::Error::other(reason)))?;
@@ -187,34 +241,70 @@ impl Helper {
         launched.descriptors.push(helper_requests);
         let worker = greet(launched, hello, settings, host).await?.into_helper(settings);
         let requests = Arc::new(Async::new_nonblocking(requests).map_err(Error::Spawn)?);
-        let helper = Arc::new(Self { worker, requests, books: Arc::default() });
+        let helper = Arc::new(Self { worker, requests, books: Arc::default(), spare: Mutex::default() });
         keeper::entrust(listen(Arc::clone(&helper.requests), Arc::clone(&helper.books)));
         Ok(helper)
     }
 
     /// Tells it to leave.
     fn hang_up(&self) {
+        self.worker.process().set_leaving();
+        *self.lock_spare() = Spare::Unwanted;
         let _ = rustix::net::shutdown(self.requests.get_ref(), Shutdown::Both);
     }
 
-    /// Has a worker forked. It may not have been forked yet when this returns.
-    async fn launch(&self) -> io::Result<Launched> {
-        let (control, worker_control) = descriptors::pair()?;
-        let (lifeline, worker_lifeline) = descriptors::pair()?;
-        // On the books before the request is out: its end may come at any moment after.
-        let (id, process) = {
-            let mut books = self.books.lock();
-            books.0 += 1;
-            let process = Process::announced();
-            let id = books.0;
-            books.1.insert(id, Arc::clone(&process));
-            (id, process)
-        };
-        let launched = Launched { process: Guard(process), control, lifeline, descriptors: vec![worker_lifeline] };
-        if let Err(e) = self.request(Fork { id }, worker_control).await {
-            self.books.ended(Ended { id, reaped: None });
-            return Err(e);
+    fn lock_spare(&self) -> MutexGuard<'_, Spare> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The spare, if there is one.
+    fn take_spare(&self) -> Option<Launched> {
+        let mut spare = self.lock_spare();
+        match std::mem::take(&mut *spare) {
+            Spare::There(launched) => Some(launched).filter(|launched| !launched.process.0.has_ended()),
+            other => {
+                *spare = other;
+                None
+            }
         }
+    }
+
+    /// True for the one who is to see to it that there is a spare.
+    fn begin_spare(&self) -> bool {
+        let mut spare = self.lock_spare();
+        let is_missing = matches!(*spare, Spare::Missing);
+        if is_missing {
+            *spare = Spare::Coming;
+        }
+        is_missing
+    }
+
+    fn end_spare(&self, launched: Option<Launched>) {
+        let mut spare = self.lock_spare();
+        if matches!(*spare, Spare::Coming) {
+            *spare = launched.map_or(Spare::Missing, Spare::There);
+        }
+    }
+
+    /// The spare, or a worker that is forked now.
+    async fn launch(&self, host: &Host) -> io::Result<Launched> {
+        let turn = Turn::take(host).await;
+        let launched = match self.take_spare() {
+            Some(spare) => spare,
+            None => self.fork().await?,
+        };
+        Ok(Launched { turn: Some(turn), ..launched })
+    }
+
+    /// Has a worker forked. It may not have been forked yet when this returns.
+    async fn fork(&self) -> io::Result<Launched> {
+        let Pairs { control, worker_control, lifeline, worker_lifeline } = Pairs::open()?;
+        // On the books before the request is out: its end may come at any moment after.
+        let (process, entry) = self.books.enter();
+        let launched =
+            Launched { process: Guard(process), control, lifeline, descriptors: vec![worker_lifeline], turn: None };
+        self.request(Fork { id: entry.id }, worker_control).await?;
+        entry.keep();
         if self.worker.is_spent() {
             // It has died meanwhile, perhaps before the books were closed on its workers and after ours was entered.
             self.books.orphaned();

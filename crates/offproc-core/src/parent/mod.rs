@@ -13,5 +13,6 @@ pub(crate) mod shared;
 pub(crate) mod spawn;
 pub(crate) mod start;
 pub(crate) mod stream;
+mod turn;
 pub(crate) mod worker;
 pub(crate) mod worker_type;

@@ -8,7 +8,9 @@ use crate::sys::fork::is_forked;
 use crate::sys::process::Child;
 use crate::sys::reap::Reaped;
 use atomic_waker::AtomicWaker;
+use futures_lite::future;
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
@@ -199,6 +201,23 @@ impl Process {
         self.waiter.register(cx.waker());
         // The end may have come between the look and the registration.
         if self.has_ended() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Waits until the process, which `leaves`, is reaped; past the grace period it is killed, as one that overstayed.
+    pub(crate) async fn end_within(&self, leaves: impl Future<Output = ()>, grace: impl Future<Output = ()>) {
+        let ended = async {
+            leaves.await;
+            poll_fn(|cx| self.poll_end(cx)).await;
+            true
+        };
+        let overdue = async {
+            grace.await;
+            false
+        };
+        if !future::or(ended, overdue).await {
+            self.kill_overdue();
+            poll_fn(|cx| self.poll_end(cx)).await;
+        }
     }
 
     /// Blocks until the process has ended, at most until the deadline. For the end of the program.

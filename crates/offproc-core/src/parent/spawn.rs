@@ -1,10 +1,10 @@
 //! Starting the program's own executable once more, as a worker.
 
 use super::keeper;
-use super::launcher::{Guard, Launched, Launcher, sealed, start_elsewhere};
+use super::launcher::{Guard, Launched, Launcher, Pairs, sealed, start_elsewhere};
 use super::process::Process;
 use super::runtime::{BoxFuture, Host};
-use crate::sys::{descriptors, process::Child};
+use crate::sys::process::Child;
 use crate::wire::frame::VERSION;
 use crate::wire::hello::MARKER;
 use std::io;
@@ -25,8 +25,7 @@ impl Launcher for Spawn {
 
 fn launch() -> io::Result<Launched> {
     keeper::ensure()?;
-    let (control, worker_control) = descriptors::pair()?;
-    let (lifeline, worker_lifeline) = descriptors::pair()?;
+    let Pairs { control, worker_control, lifeline, worker_lifeline } = Pairs::open()?;
     let mut command = Command::new(executable()?);
     let mut arguments = std::env::args_os();
     if let Some(name) = arguments.next() {
@@ -35,7 +34,7 @@ fn launch() -> io::Result<Launched> {
     // No `pre_exec`: std then uses `posix_spawn`, whose cost does not grow with the memory of this process.
     command.args(arguments).env(MARKER, VERSION.to_string()).stdin(Stdio::from(worker_control.into_owned()?));
     let process = Guard(Process::adopt(Child::spawn(&mut command)?));
-    Ok(Launched { process, control, lifeline, descriptors: vec![worker_lifeline] })
+    Ok(Launched { process, control, lifeline, descriptors: vec![worker_lifeline], turn: None })
 }
 
 /// The running executable itself, whatever has become of its file since; where there is no `/proc`, its file.

@@ -5,6 +5,7 @@ use super::line::Line;
 use super::runtime::Host;
 use super::settings::{Settings, Transport};
 use super::stream::StreamLine;
+use super::turn::Turn;
 use super::worker::{Said, Worker};
 use crate::error::death::Task;
 use crate::error::{BrokenWorkerError, DecodeError, Error, Phase};
@@ -49,7 +50,10 @@ impl Worker {
                 launched.descriptors.append(&mut shared.theirs);
             }
             match greet(launched, hello, settings, host).await {
-                Ok(greeted) => return Ok(greeted.into_worker(settings, shared)),
+                Ok(greeted) => {
+                    launcher.prepare();
+                    return Ok(greeted.into_worker(settings, shared));
+                }
                 Err(Error::BrokenWorker(e)) if attempt < ATTEMPTS && is_accident(&e) => {}
                 Err(Error::BrokenWorker(mut e)) if e.phase() == Phase::Init => {
                     e.first_mut().task = settings.init.map(|init| Task {
@@ -84,11 +88,14 @@ fn may_start() -> Result<(), Error> {
 /// How often a worker is started that ends by accident before it could begin.
 const ATTEMPTS: u32 = 3;
 
-/// A Ctrl+C in the moment before the new process ignores it, or a fork server that died with the request in its hands:
-/// neither has to do with what the worker is for.
+/// A Ctrl+C in the moment before the new process ignores it; a fork server that died, of whose workers nobody knows
+/// how they ended, or whose spare went with it: none of that has to do with what the worker is for.
 fn is_accident(error: &BrokenWorkerError) -> bool {
-    let interrupted = error.exit_status().and_then(|status| status.signal()) == Some(libc::SIGINT);
-    error.phase() == Phase::Start && (interrupted || error.pid() == 0)
+    let is_foreign = match error.exit_status() {
+        Some(status) => matches!(status.signal(), Some(libc::SIGINT | libc::SIGKILL)),
+        None => true,
+    };
+    error.phase() == Phase::Start && is_foreign
 }
 
 /// The parent's side of the memory it will share with a worker.
@@ -130,6 +137,7 @@ fn limit(settings: &Settings) -> usize {
 /// A process that has said that it is ready.
 pub(crate) struct Greeted {
     launched: Half,
+    turn: Option<Turn>,
     line: StreamLine,
 }
 
@@ -140,7 +148,7 @@ struct Half {
 
 impl Greeted {
     fn into_worker(self, settings: &Settings, shared: Option<Memory>) -> Worker {
-        let Self { launched: Half { process, lifeline }, line } = self;
+        let Self { launched: Half { process, lifeline }, line, .. } = self;
         let line: Box<dyn Line> = match shared {
             Some(shared) => shared.line(line, settings),
             None => Box::new(line),
@@ -161,9 +169,10 @@ pub(crate) async fn greet(
     settings: &Settings,
     host: &Host,
 ) -> Result<Greeted, Error> {
-    let Launched { process, control, lifeline, descriptors } = launched;
+    let Launched { process, control, lifeline, descriptors, turn } = launched;
     let mut greeted = Greeted {
         launched: Half { process, lifeline },
+        turn,
         line: StreamLine::new(control, hello, descriptors, limit(settings)),
     };
     let deadline = async {
@@ -205,6 +214,7 @@ impl Greeted {
                     _ => return Err(refused("it is of another build of the program")),
                 }
                 self.launched.process.0.set_phase(Phase::Init);
+                self.turn = None;
                 return Ok(frame.kind == Kind::Ready);
             }
             // From the fork server; it and the worker may be heard in any order.

@@ -12,7 +12,6 @@ use crate::sys::process::Child;
 use crate::sys::usage;
 use crate::wire::frame::{Frame, Kind};
 use crate::wire::message::{Answer, SoftLimits, write_job};
-use futures_lite::future;
 use serde::{Serialize, de::DeserializeOwned};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -291,21 +290,13 @@ impl Worker {
     pub fn dismiss(mut self, grace: impl Future<Output = ()>) -> impl Future<Output = ()> {
         self.hang_up();
         async move {
-            let ended = async {
+            let process = Arc::clone(&self.process.0);
+            let leaves = async {
                 // Until it has told whether it stays, it is in its `retire` function.
                 poll_fn(|cx| self.poll_verdict(cx, &Host::fallback())).await;
-                self.process.0.set_phase(Phase::Shutdown);
-                poll_fn(|cx| self.poll_end(cx)).await;
-                true
+                process.set_phase(Phase::Shutdown);
             };
-            let overdue = async {
-                grace.await;
-                false
-            };
-            if !future::or(ended, overdue).await {
-                self.process.0.kill_overdue();
-                poll_fn(|cx| self.poll_end(cx)).await;
-            }
+            process.end_within(leaves, grace).await;
         }
     }
 
@@ -396,6 +387,17 @@ impl WorkerProcess {
     /// SIGKILL (or what the system has for it), sent by the time this returns.
     pub fn kill(&self) {
         self.0.kill();
+    }
+
+    /// Notes that it was asked to leave.
+    pub(super) fn set_leaving(&self) {
+        self.0.set_phase(Phase::Shutdown);
+    }
+
+    /// Waits for its end; past the grace period it is killed. An unclean end, which that is, is told.
+    pub(super) async fn wait_or_kill_overdue(&self, grace: impl Future<Output = ()>) -> Option<BrokenWorkerError> {
+        self.0.end_within(std::future::ready(()), grace).await;
+        self.0.untold_end()
     }
 
     /// Blocks until the process has ended; past the deadline it is killed. For the end of the program.

@@ -19,8 +19,8 @@ pub enum WorkerType {
     /// the program.
     #[default]
     Spawn,
-    /// A helper process, one for the context and started like a `Spawn` worker, forks each worker. Several
-    /// times faster than `Spawn`, and what the helper has
+    /// A helper process, one for the context and started like a `Spawn` worker, forks each worker, one of them ahead of
+    /// need. Several times faster than `Spawn`, and what the helper has
     /// [preloaded](https://docs.rs/offproc/latest/offproc/struct.WorkerContextBuilder.html#method.preload) is in every
     /// worker, shared until it is written to.
     ForkServer,

@@ -6,7 +6,9 @@
 //! is the process that counts, not the thread that started the worker (as it is with `PR_SET_PDEATHSIG`).
 #![allow(unsafe_code)]
 
+use super::fork::exit_at_once;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
@@ -30,7 +32,17 @@ pub(crate) fn hold(line: OwnedFd) -> io::Result<()> {
     // The parent may have gone before the signal was asked for; then it never comes.
     let gone = poll(&mut [PollFd::new(&line, PollFlags::IN)], Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0;
     *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+    set_parent_process_death_signal(None)?;
     if gone { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+}
+
+/// Until this process holds a line, the end of the process that forked it, which has one thread, ends it too.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn hold_maker(maker: Pid) {
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    if getppid() != Some(maker) {
+        exit_at_once(0); // it went before that
+    }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -3,7 +3,8 @@
 use super::descriptors::Descriptor;
 use super::reap::{Reaped, reap};
 use async_io::Async;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Command;
@@ -79,6 +80,12 @@ impl Child {
         if self.has_ended() { None } else { measured }
     }
 
+    /// Kills it and waits until it is gone.
+    pub(crate) fn end(&self) {
+        self.kill();
+        while let Err(Errno::INTR) = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED) {}
+    }
+
     /// Waits for the end without taking a thread, and reaps. `None` when somebody else got the status first.
     pub(crate) async fn wait(&self) -> Option<Reaped> {
         loop {
@@ -108,7 +115,7 @@ impl Child {
             let left = Timespec::try_from(left).ok();
             match poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], left.as_ref()) {
                 // A handler of the program's ran, for the end of another child perhaps.
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 ready => return matches!(ready, Ok(n) if n > 0),
             }
         }

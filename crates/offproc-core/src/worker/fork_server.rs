@@ -1,6 +1,7 @@
 //! The helper process that forks workers: it never runs a job and has one thread.
 
 use crate::sys::fork::{Alone, Side};
+use crate::sys::lifeline;
 use crate::sys::process::Child;
 use crate::wire::codec;
 use crate::wire::fork::{Ended, Fork, Forked, MESSAGE, pack, unpack};
@@ -15,8 +16,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Forks on request until the parent hangs up. Returns in the helper with `None`, and in each worker with the
-/// connection it is to serve.
+/// connection it is to serve. A worker that has got no hello yet ends with the helper: nobody else may know of it.
 pub(super) fn run(alone: &Alone, requests: OwnedFd) -> Result<Option<OwnedFd>, String> {
+    let helper = rustix::process::getpid();
     let mut children: Vec<(u64, Child)> = Vec::new();
     loop {
         let mut watched = vec![PollFd::new(&requests, PollFlags::IN)];
@@ -38,14 +40,21 @@ pub(super) fn run(alone: &Alone, requests: OwnedFd) -> Result<Option<OwnedFd>, S
         if !has_request {
             continue;
         }
-        let Some((Fork { id }, control)) = receive(&requests)? else { return Ok(None) };
+        let Some((Fork { id }, control)) = receive(&requests)? else {
+            end(&children);
+            return Ok(None);
+        };
         // Or each worker would print it again.
         let _ = io::stdout().flush();
         match alone.fork().and_then(|side| match side {
             Side::Child => Ok(None),
             Side::Parent(pid) => Child::of_fork(pid).map(Some),
         }) {
-            Ok(None) => return Ok(Some(control)),
+            Ok(None) => {
+                lifeline::hold_maker(helper);
+                let _ = rustix::thread::set_name(c"offproc-spare");
+                return Ok(Some(control));
+            }
             Ok(Some(child)) => {
                 announce(&control, &child);
                 children.push((id, child));
@@ -58,6 +67,13 @@ pub(super) fn run(alone: &Alone, requests: OwnedFd) -> Result<Option<OwnedFd>, S
                 tell(&requests, &pack(Kind::Ended, &Ended { id, reaped: None }));
             }
         }
+    }
+}
+
+/// The parent is done, and so are its workers: what is left has never served.
+fn end(children: &[(u64, Child)]) {
+    for (_, child) in children {
+        child.end();
     }
 }
 

@@ -65,7 +65,8 @@ fn introduce(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> 
     let mut port = StreamPort::new(control, HELLO_LIMIT);
     let (hello, descriptors) = match set_up(&mut port, before) {
         Ok(Some(set_up)) => set_up,
-        Ok(None) => return Ok(End::Leave),
+        // Nothing has been done here that would call for work at exit.
+        Ok(None) => exit_at_once(0),
         Err(reason) => return refuse(&mut port, &reason),
     };
     static HOOK: Once = Once::new();

@@ -1,0 +1,209 @@
+//! The fork server: it forks workers, one of them ahead, and its own death costs nobody anything.
+
+use futures::future::join;
+use offproc::{Error, Limiter, WorkerContext};
+use offproc_tests::process::{Family, is_reaped, kill, must_end, name, send};
+use offproc_tests::rendezvous::{Arrivals, Gate};
+use offproc_tests::scratch::{Scratch, trace};
+use offproc_tests::waiting::{drive_until, until};
+use offproc_tests::{Case, job, matrix};
+use rustix::process::Signal;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+matrix!(only fork_server:
+    forks_one_worker_ahead_and_ends_it_at_close,
+    forks_after_preload_and_once_it_has_run,
+    that_dies_idle_is_replaced,
+    that_dies_takes_no_running_job_along,
+    that_dies_with_a_request_in_its_hands_is_replaced,
+    that_is_stopped_keeps_no_spare_from_serving,
+    that_does_not_leave_is_killed_at_close,
+    whose_preload_fails_is_told_and_tried_again,
+);
+
+/// The one fork server there is.
+fn server() -> u32 {
+    match Family::now().fork_servers()[..] {
+        [server] => server,
+        ref servers => panic!("not one fork server: {servers:?}"),
+    }
+}
+
+/// Waits until there is a worker ahead of need.
+async fn spare() -> u32 {
+    until("there is one spare", || Family::now().named("offproc-spare").len() == 1).await;
+    Family::now().named("offproc-spare")[0]
+}
+
+async fn forks_one_worker_ahead_and_ends_it_at_close(case: Case) {
+    let context = case.context();
+    let two = Limiter::new(2);
+    let scratch = Scratch::new();
+    let (arrivals, gate) = (Arrivals::new(&scratch, "arrivals"), Gate::new(&scratch, "gate"));
+    let wait = |trace: &str| {
+        context.run_sync(job::work, (arrivals.ticket(), gate.ticket(), scratch.path(trace))).limiter(&two).into_future()
+    };
+    let mut first = wait("first");
+    let one = drive_until(&mut first, arrivals.next()).await;
+    let ahead = spare().await;
+    let statistics = context.statistics();
+    let counted = (statistics.running_workers, statistics.idle_workers, statistics.starting_workers);
+    assert_eq!(counted, (1, 0, 0), "it is no worker of anybody yet");
+    let mut second = wait("second");
+    assert_eq!(drive_until(&mut second, arrivals.next()).await, ahead, "the next worker");
+    assert_eq!(name(ahead).as_deref(), Some("offproc-worker"));
+    assert_ne!(one, ahead);
+    let next = spare().await;
+    (0..2).for_each(|_| gate.admit_one());
+    let (first, second) = join(first, second).await;
+    first.and(second).unwrap();
+    let server = server();
+    context.close().await.unwrap();
+    assert!([one, ahead, next, server].into_iter().all(is_reaped), "reaped by the time `close` returns");
+}
+
+static PRELOADED: AtomicU32 = AtomicU32::new(0);
+
+async fn forks_after_preload_and_once_it_has_run(case: Case) {
+    let preload = || PRELOADED.store(std::process::id(), Ordering::Relaxed);
+    let context = case.builder().preload(preload).retire_after_jobs(1..=1).open().unwrap();
+    for _ in 0..3 {
+        let preloaded = context.run_sync(|()| PRELOADED.load(Ordering::Relaxed), ()).await.unwrap();
+        assert_eq!(preloaded, server(), "in the server, and in nobody else");
+        spare().await;
+    }
+    context.close().await.unwrap();
+}
+
+/// Starts a worker beside the idle one.
+async fn start_another(context: &WorkerContext) -> u32 {
+    let scratch = Scratch::new();
+    let (arrivals, gate) = (Arrivals::new(&scratch, "arrivals"), Gate::new(&scratch, "gate"));
+    let two = Limiter::new(2);
+    let argument = (arrivals.ticket(), gate.ticket(), scratch.path("trace"));
+    let mut busy = context.run_sync(job::work, argument).limiter(&two).into_future();
+    drive_until(&mut busy, arrivals.next()).await;
+    let pid = context.run_sync(job::pid, ()).limiter(&two).await.unwrap();
+    gate.admit_one();
+    busy.await.unwrap();
+    pid
+}
+
+async fn that_dies_idle_is_replaced(case: Case) {
+    let context = case.context();
+    let worker = context.run_sync(job::pid, ()).await.unwrap();
+    let (first, ahead) = (server(), spare().await);
+    kill(first);
+    // Nobody would know of it any more.
+    must_end(ahead);
+    until("it is reaped", || is_reaped(first)).await;
+    assert_eq!(context.run_sync(job::pid, ()).await.unwrap(), worker, "its workers live on");
+    let another = start_another(&context).await;
+    assert!(another != worker && another != ahead);
+    assert_ne!(server(), first);
+    context.close().await.unwrap();
+    assert!(Family::now().is_empty());
+    must_end(worker);
+}
+
+async fn that_dies_takes_no_running_job_along(case: Case) {
+    let scratch = Scratch::new();
+    let (arrivals, gate) = (Arrivals::new(&scratch, "arrivals"), Gate::new(&scratch, "gate"));
+    let context = case.context();
+    let two = Limiter::new(2);
+    let path = scratch.path("trace");
+    let call = || context.run_sync(job::work, (arrivals.ticket(), gate.ticket(), path.clone())).limiter(&two);
+    let (mut first, mut second) = (call().into_future(), call().into_future());
+    let one = drive_until(&mut first, arrivals.next()).await;
+    let other = drive_until(&mut second, arrivals.next()).await;
+    let server = server();
+    kill(server);
+    until("it is reaped", || is_reaped(server)).await;
+    (0..2).for_each(|_| gate.admit_one());
+    let (first, second) = join(first, second).await;
+    first.and(second).unwrap();
+    assert_eq!(trace(&path), "done\ndone\n");
+    // And their ends are seen, if not how they ended.
+    let broken = context.run_sync(job::end_at_once, 3).await.unwrap_err();
+    match broken {
+        Error::BrokenWorker(end) => assert!(end.pid() == one || end.pid() == other, "{end}"),
+        other => panic!("not a broken worker: {other:?}"),
+    }
+    context.close().await.unwrap();
+    must_end(one);
+    must_end(other);
+}
+
+async fn that_dies_with_a_request_in_its_hands_is_replaced(case: Case) {
+    let scratch = Scratch::new();
+    let (arrivals, gate) = (Arrivals::new(&scratch, "arrivals"), Gate::new(&scratch, "gate"));
+    let context = case.context();
+    let three = Limiter::new(3);
+    let call = || {
+        let argument = (arrivals.ticket(), gate.ticket(), scratch.path("trace"));
+        context.run_sync(job::work, argument).limiter(&three).into_future()
+    };
+    let mut first = call();
+    drive_until(&mut first, arrivals.next()).await;
+    let (server, _) = (server(), spare().await);
+    send(server, Signal::STOP);
+    // The spare serves this one, and the next has to be forked.
+    let mut second = call();
+    drive_until(&mut second, arrivals.next()).await;
+    let mut third = call();
+    drive_until(&mut third, until("it is asked for", || context.statistics().starting_workers == 1)).await;
+    kill(server);
+    drive_until(&mut third, arrivals.next()).await;
+    (0..3).for_each(|_| gate.admit_one());
+    for call in [first, second, third] {
+        call.await.unwrap();
+    }
+    context.close().await.unwrap();
+}
+
+async fn that_is_stopped_keeps_no_spare_from_serving(case: Case) {
+    let context = case.context();
+    context.run_sync(job::pid, ()).await.unwrap();
+    let (server, ahead) = (server(), spare().await);
+    send(server, Signal::STOP);
+    assert_eq!(start_another(&context).await, ahead);
+    send(server, Signal::CONT);
+    context.close().await.unwrap();
+}
+
+/// At the end of the fork server only: its workers have inherited this.
+fn linger_at_exit() {
+    extern "C" fn linger() {
+        if name(std::process::id()).as_deref() == Some("offproc-forker") {
+            job::spin();
+        }
+    }
+    // SAFETY: `linger` is a function of the right type, and does not unwind.
+    assert_eq!(unsafe { libc::atexit(linger) }, 0);
+}
+
+async fn that_does_not_leave_is_killed_at_close(case: Case) {
+    let context = case.builder().preload(linger_at_exit).grace_period(Duration::from_millis(100)).open().unwrap();
+    context.run_sync(job::pid, ()).await.unwrap();
+    let server = server();
+    let unclean = context.close().await.unwrap_err();
+    assert_eq!((unclean.count(), unclean.pid()), (1, server), "{unclean}");
+    assert!(unclean.to_string().contains("killed by SIGKILL"), "{unclean}");
+    assert!(is_reaped(server));
+}
+
+fn panic_unless_fixed() {
+    assert!(std::path::Path::new("fixed").exists(), "it is not fixed yet");
+}
+
+async fn whose_preload_fails_is_told_and_tried_again(case: Case) {
+    let scratch = Scratch::new();
+    std::env::set_current_dir(scratch.folder()).unwrap();
+    let context = case.builder().preload(panic_unless_fixed).open().unwrap();
+    let failed = context.run_sync(job::pid, ()).await.unwrap_err();
+    assert!(matches!(failed, Error::Spawn(_)) && failed.to_string().contains("it is not fixed yet"), "{failed:?}");
+    std::fs::write("fixed", "").unwrap();
+    context.run_sync(job::pid, ()).await.unwrap();
+    context.close().await.unwrap();
+}
