@@ -47,6 +47,12 @@ impl Family {
         self.0.is_empty()
     }
 
+    /// All of them.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        self.0.iter().map(|member| member.pid).collect()
+    }
+
     /// Those with a hello: neither fork servers nor their spares.
     #[must_use]
     pub fn workers(&self) -> Vec<u32> {

@@ -153,7 +153,7 @@ fn go_before_hello() {
     block_on(async { assert!(futures::poll!(&mut call).is_pending()) });
     // A thread starts it, and the next poll would say hello.
     blocking_until(|| !Family::now().is_empty(), || "there is no worker".to_owned());
-    println!("{}", Family::now().leaves()[0]);
+    println!("{}", Family::now().pids()[0]);
     loop {
         std::thread::park();
     }
