@@ -38,6 +38,6 @@ for target; do
         continue
     fi
     echo "======== $target, $minutes min"
-    "$fuzz" -max_total_time=$((minutes * 60)) -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=64 -max_len=4096 \
+    "$fuzz" -max_total_time=$((minutes * 60)) -timeout=300 -rss_limit_mb=1024 -malloc_limit_mb=64 -max_len=4096 \
         -print_final_stats=1 -artifact_prefix="$findings/$target-" "$found" "$kept"
 done

@@ -20,6 +20,7 @@
 
 pub mod case;
 pub mod executor;
+pub mod hostile;
 pub mod isolate;
 pub mod job;
 pub mod leak;

@@ -51,6 +51,8 @@ struct Options {
     // Boxed, so that calls without one stay small.
     limits: Option<Box<Limits>>,
     clocks: Option<Clocks>,
+    // Not an option: how often a worker has not taken the job.
+    refusals: u32,
 }
 
 /// Runs `f(arg)` in a cached worker process of the current context.
@@ -320,7 +322,7 @@ where
                     // It left, or was gone, before it had the job: that is nobody's error. The job runs elsewhere.
                     Poll::Ready(Outcome::NotTaken(unclean)) => {
                         lease.shared().note(unclean);
-                        self.state = call.requeue(lease);
+                        self.state = call.requeue(lease)?;
                     }
                     Poll::Pending => {
                         if let Poll::Ready(error) = lease.poll_overrun(cx) {
@@ -364,16 +366,32 @@ where
 
     fn queue(self, shared: Arc<Shared>, permit: Permit) -> CallState<A, R> {
         let clocks = self.options.clocks.clone();
-        CallState::Queued(self, Box::pin(async move { shared.check_out(permit, clocks.as_ref()).await }))
+        let wants_new = self.options.refusals > MOST_REFUSALS / 2;
+        CallState::Queued(
+            self,
+            Box::pin(async move {
+                if wants_new {
+                    shared.check_out_new(permit, clocks.as_ref()).await
+                } else {
+                    shared.check_out(permit, clocks.as_ref()).await
+                }
+            }),
+        )
     }
 
-    fn requeue(self, lease: Lease) -> CallState<A, R> {
+    fn requeue(mut self, mut lease: Lease) -> Result<CallState<A, R>, Error> {
+        self.options.refusals += 1;
+        if self.options.refusals > MOST_REFUSALS {
+            let error = lease.worker().convict("time and again, the job was said not to have been taken".to_owned());
+            drop(lease.discard());
+            return Err(error.into());
+        }
         let shared = Arc::clone(lease.shared());
         let permit = lease.let_go();
         if let Some(clocks) = &self.options.clocks {
             clocks.has_not_run();
         }
-        self.queue(shared, permit)
+        Ok(self.queue(shared, permit))
     }
 
     fn post(self, mut lease: Lease) -> Result<CallState<A, R>, Error> {
@@ -416,6 +434,10 @@ where
         Pin::new(&mut self.call).poll(cx).map(|result| (result, self.clocks.stop()))
     }
 }
+
+/// How often a job may not be taken, by workers that had left, before that is held against it: a job can make its worker
+/// say so, again and again. From half of that on, it gets new workers, which leave for no other reason.
+const MOST_REFUSALS: u32 = 6;
 
 /// Taking turns with other tasks: calls that are answered at once never return to the executor by themselves.
 mod turns {

@@ -122,10 +122,7 @@ impl Shared {
                 cached
             };
             let Some(worker) = cached else {
-                let worker = self.start(clocks).await?;
-                self.lock().running += 1;
-                self.top_up();
-                return Ok(Lease::new(Arc::clone(self), worker, permit));
+                return self.start_for(permit, clocks).await;
             };
             self.top_up();
             let mut lease = Lease::new(Arc::clone(self), worker, permit);
@@ -135,6 +132,35 @@ impl Shared {
                 None => (permit, has_waited) = (lease.set_aside(), true),
             }
         }
+    }
+
+    /// A new worker for one job, whatever is in the cache.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`check_out`](Self::check_out).
+    pub(crate) async fn check_out_new(
+        self: &Arc<Self>,
+        permit: Permit,
+        clocks: Option<&Clocks>,
+    ) -> Result<Lease, Error> {
+        may_call()?;
+        {
+            let mut state = self.lock();
+            if state.closed {
+                return Err(Error::Closed);
+            }
+            state.starting += 1;
+        }
+        self.start_for(permit, clocks).await
+    }
+
+    /// `starting` was counted up by the caller.
+    async fn start_for(self: &Arc<Self>, permit: Permit, clocks: Option<&Clocks>) -> Result<Lease, Error> {
+        let worker = self.start(clocks).await?;
+        self.lock().running += 1;
+        self.top_up();
+        Ok(Lease::new(Arc::clone(self), worker, permit))
     }
 
     /// Whether a cached worker stays. `None` when its `retire` function takes too long over it.

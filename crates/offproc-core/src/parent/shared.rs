@@ -5,7 +5,7 @@ use super::runtime::Host;
 use super::stream::StreamLine;
 use crate::sys::cpu;
 use crate::sys::descriptors::Descriptor;
-use crate::sys::shared_memory::{SharedFutex, SharedMemory};
+use crate::sys::shared_memory::{SharedFutex, SharedMemory, silence};
 use crate::wire::attachments::{Incoming, Outgoing};
 use crate::wire::frame::{self, Frame, Kind};
 use crate::wire::turn;
@@ -27,6 +27,8 @@ pub(crate) struct SharedLine {
     turn: u32,
     // The worker has left, and has not seen the turn.
     left: bool,
+    // The worker does not read what is sent to it.
+    is_deaf: bool,
     limit: usize,
     look: Look,
 }
@@ -41,6 +43,7 @@ impl SharedLine {
             outgoing: Outgoing::down(),
             turn: 0,
             left: false,
+            is_deaf: false,
             limit,
             look: Look { is_on: looks, is_due: false, misses: 0, skip: 0 },
         }
@@ -66,9 +69,10 @@ impl SharedLine {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer above the frame limit"));
         }
         if turns.up.descriptors.load(Ordering::Relaxed) != 0 {
-            // Sent before the answer, so it is all there.
-            match self.stream.receive()? {
-                Some(frame) if frame.kind == Kind::Attached => {}
+            // Sent before the answer, so it is all there. A connection that is broken here does not mean that the job
+            // was not taken.
+            match self.stream.receive() {
+                Ok(Some(frame)) if frame.kind == Kind::Attached => {}
                 _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer without its descriptors")),
             }
         }
@@ -103,6 +107,10 @@ impl Line for SharedLine {
                 Ok(()) => outgoing.is_sent(),
                 // It is gone, which the wait for its answer will find out.
                 Err(e) if matches!(e.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {}
+                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::WriteZero) => {
+                    self.is_deaf = true;
+                    return Ok(());
+                }
                 Err(e) => {
                     self.put_back(outgoing);
                     return Err(e);
@@ -140,6 +148,10 @@ impl Line for SharedLine {
         if self.left {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
+        if self.is_deaf {
+            let reason = "descriptors of earlier jobs that were not read";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, reason)));
+        }
         let turns = self.memory.turns();
         if !verdict {
             self.look.until(|| turns.is_answered(self.turn));
@@ -156,8 +168,7 @@ impl Line for SharedLine {
             }
             std::task::ready!(self.bell.poll_readable(cx, host))?;
             if !self.bell.is_edge_triggered() {
-                // It would ring for ever.
-                let _ = rustix::io::read(self.bell.descriptor(), &mut [0; 8]);
+                silence(self.bell.descriptor());
             }
         }
     }

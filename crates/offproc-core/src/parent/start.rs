@@ -186,12 +186,20 @@ pub(crate) async fn greet(
     Ok(greeted)
 }
 
+/// How many frames a handshake has: `Welcome`, `Ready`, and `Forked`.
+const MOST_HEARD: u32 = 3;
+
 impl Greeted {
     async fn shake_hands(&mut self, host: &Host) -> Result<(), Error> {
-        let mut is_ready = false;
+        let (mut is_ready, mut heard) = (false, 0);
         while !is_ready || self.launched.process.0.child().is_none() {
             match poll_fn(|cx| self.poll_said(cx, host)).await {
-                Said::Frame(frame) => is_ready |= self.hear(&frame)?,
+                // A flood of them would keep this thread for ever.
+                Said::Frame(_) if heard == MOST_HEARD => return Err(refused("it says too much")),
+                Said::Frame(frame) => {
+                    is_ready |= self.hear(&frame)?;
+                    heard += 1;
+                }
                 Said::Garbage(e) => return Err(refused(&e.to_string())),
                 Said::Ended | Said::NotTaken => {
                     poll_fn(|cx| self.launched.process.0.poll_end(cx)).await;
@@ -199,6 +207,8 @@ impl Greeted {
                 }
             }
         }
+        // Nothing else comes with what was said.
+        self.line.take_descriptors();
         Ok(())
     }
 

@@ -174,8 +174,8 @@ impl Worker {
                         self.awaits_verdict = self.gives_verdicts;
                         Outcome::Answered(answer)
                     }
-                    // From before the job was posted.
-                    Kind::Stays => continue,
+                    // From before the job was posted, and once: a flood of them would keep this thread for ever.
+                    Kind::Stays if std::mem::take(&mut self.awaits_verdict) => continue,
                     Kind::Leaves => self.not_taken(),
                     kind => self.broken_by_nonsense(format!("an unexpected {kind:?}")),
                 },
@@ -192,12 +192,16 @@ impl Worker {
         Outcome::NotTaken(self.process.0.was_idle())
     }
 
-    /// A worker that does not keep to the protocol is killed; its death is then reported as any other.
-    fn broken_by_nonsense(&self, offence: String) -> Outcome {
+    /// Kills a worker that does not keep to the protocol; the error that tells of it.
+    pub fn convict(&self, offence: String) -> BrokenWorkerError {
         self.process.0.kill();
         let mut error = self.error();
         error.first_mut().offence = Some(offence);
-        Outcome::Broken(error)
+        error
+    }
+
+    fn broken_by_nonsense(&self, offence: String) -> Outcome {
+        Outcome::Broken(self.convict(offence))
     }
 
     /// Whether the worker takes another job; ready at once where it cannot retire.

@@ -17,6 +17,7 @@ pub(crate) mod sealed;
 pub(crate) mod shared_memory;
 pub(crate) mod signals;
 // Miri runs constructors without arguments, and has no workers.
+pub(crate) mod stack;
 #[cfg(all(feature = "auto-init", not(miri)))]
 mod start;
 pub(crate) mod status;

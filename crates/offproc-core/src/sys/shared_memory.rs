@@ -11,11 +11,11 @@ use rustix::event::EventfdFlags;
 use rustix::fs::{
     FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate,
 };
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use rustix::mm::{Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap, mremap, munmap};
 use rustix::thread::futex;
 use rustix::time::Timespec;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
@@ -211,6 +211,18 @@ impl Futex for SharedFutex {
 
     fn wake(&self, word: &AtomicU32) {
         let _ = futex::wake(word, futex::Flags::empty(), 1);
+    }
+}
+
+/// Makes a bell that has rung silent, where it would ring for ever.
+///
+/// Never blocks: that the descriptor does not block is noted where the worker could change it, and it could have made
+/// the bell silent itself meanwhile.
+pub(crate) fn silence(bell: &Descriptor) {
+    let mut count = [0; 8];
+    // Kernels before 5.8 cannot be asked so.
+    if preadv2(bell, &mut [IoSliceMut::new(&mut count)], u64::MAX, ReadWriteFlags::NOWAIT) == Err(Errno::OPNOTSUPP) {
+        let _ = rustix::io::read(bell, &mut count);
     }
 }
 

@@ -268,6 +268,11 @@ fn forget_reason() {
     }
 }
 
+/// Notes what went wrong.
+pub(crate) fn note(reason: &str) {
+    REASON.set(Some(reason.to_owned()));
+}
+
 fn noted<T>(result: Result<T, String>) -> Result<T, String> {
     result.inspect_err(|reason| REASON.set(Some(reason.clone())))
 }

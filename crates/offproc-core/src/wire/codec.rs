@@ -2,6 +2,8 @@
 
 use super::attachments;
 use super::writer::Writer;
+use crate::sys::stack;
+use postcard::de_flavors::{Flavor, Slice};
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::type_name;
 
@@ -31,7 +33,8 @@ pub(crate) fn encode_to<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> 
 
 /// Reads a value that takes up all of `bytes`.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    match postcard::take_from_bytes(bytes) {
+    let mut deserializer = postcard::Deserializer::from_flavor(Shallow::new(bytes));
+    match T::deserialize(&mut deserializer).and_then(|value| Ok((value, deserializer.finalize()?))) {
         Ok((value, [])) => Ok(value),
         Ok((_, rest)) => Err(format!(
             "a value of type `{}` does not round-trip: its Deserialize left {} of {} bytes unread",
@@ -49,6 +52,59 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
                 e => attachments::take_reason().unwrap_or_else(|| e.to_string()),
             }
         )),
+    }
+}
+
+/// Bytes to read from, as long as the stack has room for what is read: a few bytes from a worker can be a value that
+/// is a million deep, where a type contains itself.
+struct Shallow<'a> {
+    bytes: Slice<'a>,
+    start: usize,
+}
+
+impl<'a> Shallow<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes: Slice::new(bytes), start: stack::here() }
+    }
+
+    #[cold]
+    fn look_closer(&self) -> postcard::Result<()> {
+        if stack::has_room(self.start) {
+            return Ok(());
+        }
+        attachments::note("it is nested too deeply for the stack of this thread");
+        Err(postcard::Error::SerdeDeCustom)
+    }
+
+    #[inline]
+    fn check(&self) -> postcard::Result<()> {
+        if self.start.saturating_sub(stack::here()) < stack::LITTLE { Ok(()) } else { self.look_closer() }
+    }
+}
+
+impl<'a> Flavor<'a> for Shallow<'a> {
+    type Remainder = &'a [u8];
+    type Source = &'a [u8];
+
+    // Each level of a value has at least a byte that tells whether there is another.
+    #[inline]
+    fn pop(&mut self) -> postcard::Result<u8> {
+        self.check()?;
+        self.bytes.pop()
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        self.bytes.size_hint()
+    }
+
+    #[inline]
+    fn try_take_n(&mut self, count: usize) -> postcard::Result<&'a [u8]> {
+        self.bytes.try_take_n(count)
+    }
+
+    fn finalize(self) -> postcard::Result<&'a [u8]> {
+        self.bytes.finalize()
     }
 }
 

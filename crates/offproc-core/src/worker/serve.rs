@@ -114,7 +114,7 @@ fn introduce(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> 
                 Ok(None) => Ok(End::Leave),
                 Ok(Some(control)) => {
                     signals::set_default(libc::SIGTERM);
-                    Ok(End::Forked(control))
+                    Ok(End::Forked(duplicate_high(control)?))
                 }
                 Err(reason) => Err(io::Error::other(reason)),
             }
