@@ -20,15 +20,20 @@ const LONGEST: Duration = Duration::from_secs(180);
 
 /// Runs the test of this name, with its crate in front, in a process of its own.
 pub fn run(name: &str, test: impl FnOnce()) {
+    run_within(LONGEST, name, test);
+}
+
+/// The same for a test that may take longer. What it prints is passed on.
+pub fn run_within(longest: Duration, name: &str, test: impl FnOnce()) {
     let (_crate, name) = name.split_once("::").expect("a test in a module");
     if std::env::var(INNER).is_ok_and(|inner| inner == name) {
         crate::leak::check(test);
     } else {
-        run_inner(name);
+        print!("{}", run_inner(name, longest));
     }
 }
 
-fn run_inner(name: &str) {
+fn run_inner(name: &str, longest: Duration) -> String {
     process::adopt_orphans();
     let mut output = crate::scratch::unnamed_file();
     let file = || -> Stdio { output.try_clone().expect("one more descriptor").into() };
@@ -48,16 +53,17 @@ fn run_inner(name: &str) {
         .spawn()
         .expect("the test's executable runs once more");
     let group = Pid::from_child(&inner);
-    let in_time = process::wait_for_end(inner.id(), LONGEST);
+    let in_time = process::wait_for_end(inner.id(), longest);
     if !in_time {
         let _ = rustix::process::kill_process_group(group, Signal::KILL);
     }
     let status = inner.wait().expect("it is a child");
     let left = process::reap_group(group);
     let output = contents(&mut output);
-    assert!(in_time, "{name} did not end within {LONGEST:?}; it printed:\n{output}");
+    assert!(in_time, "{name} did not end within {longest:?}; it printed:\n{output}");
     assert!(status.success() && output.contains("1 passed"), "{name}: {status}; it printed:\n{output}");
     assert!(left.is_empty(), "{name} left processes behind that had to be killed: {left:?}; it printed:\n{output}");
+    output
 }
 
 fn contents(file: &mut File) -> String {

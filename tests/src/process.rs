@@ -108,6 +108,15 @@ pub fn kill(pid: u32) {
     send(pid, Signal::KILL);
 }
 
+/// A handle to a child or grandchild: unlike its number, it never becomes another's.
+#[must_use]
+pub fn open_relative(pid: u32) -> Option<OwnedFd> {
+    let process = open(pid)?;
+    let parent = stat(pid)?.parent;
+    let own = std::process::id();
+    (parent == own || stat(parent)?.parent == own).then_some(process)
+}
+
 /// Sends a signal to a process, which may have gone.
 pub fn send(pid: u32, signal: Signal) {
     let _ = kill_process(number(pid), signal);

@@ -205,7 +205,7 @@ impl<'de> Deserialize<'de> for SharedBytes {
             InCall::deserialize(deserializer)?
         };
         match in_call {
-            InCall::Copied(plain) => Self::copy_from_slice(&plain.0).map_err(D::Error::custom),
+            InCall::Copied(plain) => attachments::receive_copy(&plain.0).map_err(D::Error::custom),
             InCall::Shared(reference) => attachments::borrow(&reference).map_err(D::Error::custom),
         }
     }

@@ -20,6 +20,7 @@ fn main() {
         ["go", workers, executor, how] => go(workers, executor, how),
         ["go-before-hello"] => go_before_hello(),
         ["print"] => print(),
+        ["give-up-starts"] => give_up_starts(),
         ["without-its-file"] => without_its_file(),
         _ => println!("main ran"),
     }
@@ -71,6 +72,25 @@ fn linger(workers: &str) {
         join(busy, idle).await;
     });
 }
+
+/// Asks a fork server for workers, and does not wait for them.
+fn give_up_starts() {
+    let context = context("fork_server");
+    let narrow = Limiter::new(1);
+    block_on(async { context.run_sync(say_nothing, ()).await }).expect("a first worker");
+    let _busy = block_on(async {
+        let mut busy = context.run_sync(|()| -> () { job::spin() }, ()).kill_on_cancel(true).into_future();
+        assert!(futures::poll!(&mut busy).is_pending());
+        for _ in 0..100 {
+            let mut call = context.run_sync(say_nothing, ()).limiter(&narrow).into_future();
+            let _ = futures::poll!(&mut call);
+        }
+        busy
+    });
+    block_on(async { context.run_sync(say_nothing, ()).limiter(&narrow).await }).expect("one more worker");
+}
+
+fn say_nothing(_: ()) {}
 
 /// Leaves an idle worker, and an abandoned job that never ends.
 fn end(workers: &str, how: &str) {

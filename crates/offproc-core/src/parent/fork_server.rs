@@ -203,13 +203,7 @@ impl Books {
     fn orphaned(&self) {
         let left = std::mem::take(&mut self.lock().1);
         for process in left.into_values() {
-            keeper::entrust(async move {
-                let reaped = match process.child() {
-                    Some(child) => child.wait().await,
-                    None => None,
-                };
-                process.record_end(reaped);
-            });
+            process.wait_here();
         }
     }
 }

@@ -11,7 +11,7 @@ use atomic_waker::AtomicWaker;
 use futures_lite::future;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -25,6 +25,9 @@ pub(crate) struct Process {
     // A fork server's worker is known only once the server has said so.
     child: OnceLock<Child>,
     kill_wanted: AtomicBool,
+    // Its end is to be waited for here; otherwise the fork server tells it.
+    is_ours: AtomicBool,
+    is_waited_for: AtomicBool,
     // The kernel counts this for it, although it was not its own.
     inherited_memory: AtomicU64,
     end: OnceLock<End>,
@@ -44,13 +47,7 @@ impl Process {
     pub(crate) fn adopt(child: Child) -> Arc<Self> {
         let process = Self::announced();
         process.arrived(child);
-        let reaped = Arc::clone(&process);
-        keeper::entrust(async move {
-            if let Some(child) = reaped.child.get() {
-                let how = child.wait().await;
-                reaped.record_end(how);
-            }
-        });
+        process.wait_here();
         process
     }
 
@@ -62,6 +59,8 @@ impl Process {
             child: OnceLock::new(),
             kill_wanted: AtomicBool::new(false),
             inherited_memory: AtomicU64::new(u64::MAX),
+            is_ours: AtomicBool::new(false),
+            is_waited_for: AtomicBool::new(false),
             end: OnceLock::new(),
             reaped: AtomicBool::new(false),
             waiter: AtomicWaker::new(),
@@ -74,12 +73,40 @@ impl Process {
     }
 
     /// The announced process is there.
-    pub(crate) fn arrived(&self, child: Child) {
+    pub(crate) fn arrived(self: &Arc<Self>, child: Child) {
         let _ = self.child.set(child);
+        fence(Ordering::SeqCst);
         // Either this sees the wish of a `kill` that came before, or that `kill` sees the child.
         if self.kill_wanted.load(Ordering::SeqCst) {
             self.send_kill();
         }
+        self.wait_if_ours();
+    }
+
+    /// Nobody else tells its end: the keeper waits for it, once it is known which process it is.
+    pub(crate) fn wait_here(self: &Arc<Self>) {
+        self.is_ours.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        self.wait_if_ours();
+        self.waiter.wake();
+    }
+
+    fn wait_if_ours(self: &Arc<Self>) {
+        let can = self.is_ours.load(Ordering::SeqCst) && self.child.get().is_some();
+        if can && !self.is_waited_for.swap(true, Ordering::SeqCst) {
+            let process = Arc::clone(self);
+            keeper::entrust(async move {
+                if let Some(child) = process.child.get() {
+                    let status = child.wait().await;
+                    process.record_end(status);
+                }
+            });
+        }
+    }
+
+    /// True when who was to announce it has gone. It may have done so before.
+    pub(crate) fn is_unannounced(&self) -> bool {
+        self.is_ours.load(Ordering::SeqCst) && self.child.get().is_none()
     }
 
     pub(crate) fn serial(&self) -> u64 {
@@ -162,6 +189,7 @@ impl Process {
             return; // a copy of the process that started the worker has no say over it
         }
         self.kill_wanted.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         if let Some(child) = self.child.get() {
             child.kill();
         }
@@ -191,6 +219,12 @@ impl Process {
 
     pub(crate) fn set_leaving(&self) {
         self.leaving.store(true, Ordering::SeqCst);
+    }
+
+    /// Ready once the process is reaped, or nobody will announce it any more.
+    pub(crate) fn poll_end_or_loss(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let ended = self.poll_end(cx);
+        if self.is_unannounced() { Poll::Ready(()) } else { ended }
     }
 
     /// Ready once the process is reaped.

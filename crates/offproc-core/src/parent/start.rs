@@ -95,7 +95,7 @@ fn is_accident(error: &BrokenWorkerError) -> bool {
         Some(status) => matches!(status.signal(), Some(libc::SIGINT | libc::SIGKILL)),
         None => true,
     };
-    error.phase() == Phase::Start && is_foreign
+    error.pid() == 0 || (error.phase() == Phase::Start && is_foreign)
 }
 
 /// The parent's side of the memory it will share with a worker.
@@ -202,8 +202,13 @@ impl Greeted {
                 }
                 Said::Garbage(e) => return Err(refused(&e.to_string())),
                 Said::Ended | Said::NotTaken => {
-                    poll_fn(|cx| self.launched.process.0.poll_end(cx)).await;
-                    return Err(Error::BrokenWorker(self.launched.process.0.error()));
+                    let process = &self.launched.process.0;
+                    poll_fn(|cx| process.poll_end_or_loss(cx)).await;
+                    if process.is_unannounced() {
+                        // It may live, and nobody knows which process it is. It goes when its lifeline is cut.
+                        process.record_end(None);
+                    }
+                    return Err(Error::BrokenWorker(process.error()));
                 }
             }
         }
@@ -253,7 +258,7 @@ impl Greeted {
             Poll::Ready(Err(e)) => return Poll::Ready(Said::of_error(e).unwrap_or(Said::Ended)),
             Poll::Pending => {}
         }
-        ready!(self.launched.process.0.poll_end(cx));
+        ready!(self.launched.process.0.poll_end_or_loss(cx));
         // What it has said before its end is all there now.
         Poll::Ready(match self.line.last_frame(false) {
             Ok(Some(frame)) => Said::Frame(frame),

@@ -1,11 +1,11 @@
 //! Memory that nobody can change any more: a memfd sealed against writing and resizing, mapped read-only.
 #![allow(unsafe_code)]
 
-use super::descriptors::Descriptor;
+use super::descriptors::{Descriptor, stop_books};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
 
 /// A read-only view of sealed memory.
@@ -28,11 +28,14 @@ impl Sealed {
     pub(crate) fn create(length: usize, fill: impl FnOnce(&mut [u8])) -> io::Result<Self> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         // Kernels before 6.3 do not know that it need not be executable.
-        let memory = memfd_create("offproc-bytes", flags | MemfdFlags::NOEXEC_SEAL)
-            .or_else(|_| memfd_create("offproc-bytes", flags))?;
+        let [memory] = Descriptor::open(|| {
+            let memory = memfd_create("offproc-bytes", flags | MemfdFlags::NOEXEC_SEAL)
+                .or_else(|_| memfd_create("offproc-bytes", flags))?;
+            Ok([memory])
+        })?;
         ftruncate(&memory, length as u64)?;
         if length > 0 {
-            let writable = Mapping::new(&memory, length, ProtFlags::READ | ProtFlags::WRITE)?;
+            let writable = Mapping::writable(&memory, length)?;
             // SAFETY: a fresh mapping of this length, which nobody else knows of; zeroes are valid bytes.
             fill(unsafe { std::slice::from_raw_parts_mut(writable.0.as_ptr(), length) });
         }
@@ -50,10 +53,10 @@ impl Sealed {
         if fstat(&memory)?.st_size.unsigned_abs() < length as u64 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the memory is shorter than it is said to be"));
         }
-        Self::map(memory, length)
+        Self::map(memory.into(), length)
     }
 
-    fn map(memory: OwnedFd, length: usize) -> io::Result<Self> {
+    fn map(memory: Descriptor, length: usize) -> io::Result<Self> {
         let start = if length == 0 {
             NonNull::dangling()
         } else {
@@ -62,7 +65,7 @@ impl Sealed {
             std::mem::forget(mapping);
             start
         };
-        Ok(Self { memory: memory.into(), start, length })
+        Ok(Self { memory, start, length })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -88,7 +91,17 @@ impl Drop for Sealed {
 struct Mapping(NonNull<u8>, usize);
 
 impl Mapping {
-    fn new(memory: &OwnedFd, length: usize, protection: ProtFlags) -> io::Result<Self> {
+    /// One that no fork of this process has: as long as it did, the memory could not be sealed.
+    fn writable(memory: &impl AsFd, length: usize) -> io::Result<Self> {
+        // Forks wait for the books, too.
+        let _books = stop_books();
+        let mapping = Self::new(memory, length, ProtFlags::READ | ProtFlags::WRITE)?;
+        // SAFETY: the range is exactly our mapping; the advice changes nothing for this process.
+        unsafe { madvise(mapping.0.as_ptr().cast(), length, Advice::LinuxDontFork) }?;
+        Ok(mapping)
+    }
+
+    fn new(memory: &impl AsFd, length: usize, protection: ProtFlags) -> io::Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice.
         let start = unsafe { mmap(std::ptr::null_mut(), length, protection, MapFlags::SHARED, memory, 0)? };
         NonNull::new(start.cast()).map(|start| Self(start, length)).ok_or(io::ErrorKind::OutOfMemory.into())

@@ -290,6 +290,11 @@ pub(crate) fn lend(bytes: &SharedBytes) -> Result<Option<Reference>, String> {
     noted(OUTGOING.with_borrow_mut(|outgoing| outgoing.as_mut().map_or(Ok(None), |outgoing| outgoing.lend(bytes))))
 }
 
+/// A buffer that was sent as plain bytes.
+pub(crate) fn receive_copy(bytes: &[u8]) -> Result<SharedBytes, String> {
+    noted(SharedBytes::copy_from_slice(bytes).map_err(|e| format!("there is no memory for a shared buffer: {e}")))
+}
+
 /// The buffer that the message being read refers to.
 pub(crate) fn borrow(reference: &Reference) -> Result<SharedBytes, String> {
     noted(INCOMING.with_borrow_mut(|incoming| match incoming {

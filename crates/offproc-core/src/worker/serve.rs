@@ -134,7 +134,11 @@ fn set_up(port: &mut StreamPort, before: impl FnOnce()) -> Result<Option<(Hello,
     let mut descriptors = descriptors.into_iter();
     let line = descriptors.next().ok_or("the parent sent no lifeline")?;
     let line = duplicate_high(line).map_err(|e| format!("the lifeline could not be moved: {e}"))?;
-    lifeline::hold(line).map_err(|e| format!("the lifeline could not be held: {e}"))?;
+    match lifeline::hold(line) {
+        // Its start was given up before anybody knew which process to kill.
+        Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => return Ok(None),
+        held => held.map_err(|e| format!("the lifeline could not be held: {e}"))?,
+    }
     let hello: Hello = match first.kind {
         Kind::Hello => codec::decode(first.body()).map_err(|e| format!("the parent's first message: {e}"))?,
         kind => return Err(format!("the parent's first message is {kind:?}")),
