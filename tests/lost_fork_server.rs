@@ -48,7 +48,9 @@ fn its_worker_lives_on_and_takes_the_job() {
 }
 
 fn a_start_that_is_given_up_says_nothing() {
-    let output = Command::new(env!("CARGO_BIN_EXE_program")).arg("give-up-starts").output().expect("the program runs");
+    let scratch = Scratch::new();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_program"));
+    let output = program.arg("give-up-starts").current_dir(scratch.folder()).output().expect("the program runs");
     assert!(output.status.success(), "{output:?}");
     assert_eq!((output.stdout, String::from_utf8(output.stderr).unwrap()), (Vec::new(), String::new()));
 }

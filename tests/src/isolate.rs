@@ -20,20 +20,20 @@ const LONGEST: Duration = Duration::from_secs(180);
 
 /// Runs the test of this name, with its crate in front, in a process of its own.
 pub fn run(name: &str, test: impl FnOnce()) {
-    run_within(LONGEST, name, test);
+    run_within(LONGEST, &[], name, test);
 }
 
-/// The same for a test that may take longer. What it prints is passed on.
-pub fn run_within(longest: Duration, name: &str, test: impl FnOnce()) {
+/// The same for a test that may take longer, or needs variables in its environment. What it prints is passed on.
+pub fn run_within(longest: Duration, environment: &[(&str, &str)], name: &str, test: impl FnOnce()) {
     let (_crate, name) = name.split_once("::").expect("a test in a module");
     if std::env::var(INNER).is_ok_and(|inner| inner == name) {
         crate::leak::check(test);
     } else {
-        print!("{}", run_inner(name, longest));
+        print!("{}", run_inner(name, longest, environment));
     }
 }
 
-fn run_inner(name: &str, longest: Duration) -> String {
+fn run_inner(name: &str, longest: Duration, environment: &[(&str, &str)]) -> String {
     process::adopt_orphans();
     let mut output = crate::scratch::unnamed_file();
     let file = || -> Stdio { output.try_clone().expect("one more descriptor").into() };
@@ -46,6 +46,7 @@ fn run_inner(name: &str, longest: Duration) -> String {
     let mut inner = inner
         .args(["--exact", name, "--nocapture", "--include-ignored", "--test-threads=1"])
         .env(INNER, name)
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(file())
         .stderr(file())
