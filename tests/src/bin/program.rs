@@ -78,14 +78,14 @@ fn give_up_starts() {
     let context = context("fork_server");
     let narrow = Limiter::new(1);
     block_on(async { context.run_sync(say_nothing, ()).await }).expect("a first worker");
-    let _busy = block_on(async {
-        let mut busy = context.run_sync(|()| -> () { job::spin() }, ()).kill_on_cancel(true).into_future();
+    // The first worker has something to do meanwhile.
+    let mut busy = context.run_sync(|()| -> () { job::spin() }, ()).kill_on_cancel(true).into_future();
+    block_on(async {
         assert!(futures::poll!(&mut busy).is_pending());
         for _ in 0..100 {
             let mut call = context.run_sync(say_nothing, ()).limiter(&narrow).into_future();
             let _ = futures::poll!(&mut call);
         }
-        busy
     });
     block_on(async { context.run_sync(say_nothing, ()).limiter(&narrow).await }).expect("one more worker");
 }
