@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(crate) const PATH: &str = "OFFPROC_CHAOS_LEDGER";
 
 /// How many calls a round may have.
-pub(crate) const LINES: usize = 4000;
+pub(crate) const LINES: usize = 2000;
 
 /// What one call's job has done.
 #[derive(Debug, Default)]
