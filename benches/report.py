@@ -61,6 +61,7 @@ TITLES = {
     "cold": "A worker's first call",
     "single-use": "Workers for one job each",
     "ticker": "The runtime meanwhile",
+    "kill": "Getting rid of workers",
     "pace": "What spinning costs",
     "idle": "Doing nothing",
     "memory": "Memory",

@@ -1,6 +1,7 @@
 //! The smallest program that uses offproc, kept alive so that others can look at it and its workers from outside.
 //!
-//! `minimal [WORKERS]` brings up that many workers, prints their process ids on one line, and then does nothing.
+//! `minimal [WORKERS [busy]]` brings up that many workers, prints their process ids on one line, and then does nothing;
+//! its workers neither, or nothing but compute.
 
 use std::time::Duration;
 
@@ -8,6 +9,12 @@ use std::time::Duration;
 fn who_am_i((): ()) -> u32 {
     std::thread::sleep(Duration::from_millis(50));
     std::process::id()
+}
+
+fn compute((): ()) {
+    loop {
+        std::hint::spin_loop();
+    }
 }
 
 #[tokio::main]
@@ -20,6 +27,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         calls.spawn(async move { offproc::run_sync(who_am_i, ()).limiter(&limiter).await });
     }
     let pids = calls.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut computing = tokio::task::JoinSet::new();
+    if std::env::args().nth(2).is_some_and(|what| what == "busy") {
+        for _ in 0..workers {
+            let limiter = limiter.clone();
+            computing.spawn(async move { offproc::run_sync(compute, ()).limiter(&limiter).await });
+        }
+        // Each has its job after one poll.
+        while limiter.available_tokens() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
     println!("{}", pids.iter().map(u32::to_string).collect::<Vec<_>>().join(" "));
     std::future::pending().await
 }

@@ -6,6 +6,7 @@ mod bytes;
 mod cold;
 mod idle;
 mod instructions;
+mod kill;
 mod latency;
 mod memory;
 mod pace;
@@ -46,6 +47,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { name: "cold", about: "the first call of a worker, by the parent's memory", run: cold::run },
     Scenario { name: "single-use", about: "200 calls in a row, each on a worker of its own", run: single_use::run },
     Scenario { name: "ticker", about: "how late a 1 ms ticker is while 100 workers start", run: ticker::run },
+    Scenario { name: "kill", about: "how fast workers are gone when they are to be", run: kill::run },
     Scenario { name: "pace", about: "CPU time of a worker that gets one no-op a millisecond", run: pace::run },
     Scenario { name: "idle", about: "wake-ups of an idle program and its workers", run: idle::run },
     Scenario { name: "memory", about: "private memory of an idle worker", run: memory::run },

@@ -7,7 +7,7 @@ pub(super) const ALLOCATIONS: &str = env!("CARGO_BIN_EXE_allocations");
 pub(super) const INSTRUCTIONS: &str = env!("CARGO_BIN_EXE_instructions");
 pub(super) const WARM_CALLS: &str = env!("CARGO_BIN_EXE_warm_calls");
 
-/// A program that has idle workers and does nothing, until this is dropped.
+/// A program that has workers and does nothing, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Idle {
     program: Child,
@@ -16,8 +16,18 @@ pub(super) struct Idle {
 
 impl Idle {
     pub(super) fn start(workers: usize) -> io::Result<Self> {
+        Self::start_with(workers, &[])
+    }
+
+    /// The same, with workers that never stop computing.
+    pub(super) fn start_busy(workers: usize) -> io::Result<Self> {
+        Self::start_with(workers, &["busy"])
+    }
+
+    fn start_with(workers: usize, arguments: &[&str]) -> io::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_minimal"));
-        let program = command.arg(workers.to_string()).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let program =
+            command.arg(workers.to_string()).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut idle = Self { program, workers: Vec::new() };
         let stdout = idle.program.stdout.take().expect("it was asked for");
         let mut line = String::new();
