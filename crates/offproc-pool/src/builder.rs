@@ -68,6 +68,19 @@ impl WorkerContextBuilder {
         self
     }
 
+    /// A function that is run once in each worker, after its surroundings were changed and after [`init`](Self::init),
+    /// as the last thing before its first job: to give up what jobs are not to have. Linux's landlock and seccomp are
+    /// what it is for.
+    ///
+    /// What offproc itself needs after it is told in the
+    /// [reference](https://github.com/offproc/offproc/blob/main/docs/reference.md#sandboxes). If it panics or kills the
+    /// worker, that is told as with [`init`](Self::init), in the phase
+    /// [`Phase::Sandbox`](crate::Phase::Sandbox): no job ever runs without it.
+    pub fn sandbox(mut self, sandbox: fn()) -> Self {
+        self.settings.sandbox = Some(sandbox);
+        self
+    }
+
     /// A function that is run in the worker after each job; `true` retires the worker.
     ///
     /// The caller has its result by then, and the next call gets another worker. If the function panics, the worker

@@ -80,6 +80,12 @@ impl WorkerContext {
         self.shared().settings.idle_timeout
     }
 
+    /// See [`WorkerContextBuilder::sandbox`].
+    #[must_use]
+    pub fn sandbox(&self) -> Option<fn()> {
+        self.shared().settings.sandbox
+    }
+
     /// See [`WorkerContextBuilder::init`].
     #[must_use]
     pub fn init(&self) -> Option<fn()> {

@@ -16,10 +16,13 @@ pub enum Phase {
     Shutdown,
     /// It had answered, and ran the context's `retire` function.
     Retire,
+    /// It ran the context's `sandbox` function.
+    Sandbox,
 }
 
 impl Phase {
-    pub(crate) const ALL: [Self; 6] = [Self::Start, Self::Init, Self::Job, Self::Idle, Self::Shutdown, Self::Retire];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Start, Self::Init, Self::Job, Self::Idle, Self::Shutdown, Self::Retire, Self::Sandbox];
 
     /// True where nobody waits for an answer.
     pub(crate) fn has_no_caller(self) -> bool {
@@ -36,6 +39,7 @@ impl fmt::Display for Phase {
             Self::Idle => "while it had no job",
             Self::Shutdown => "while shutting down",
             Self::Retire => "in its retire function",
+            Self::Sandbox => "in its sandbox function",
         })
     }
 }

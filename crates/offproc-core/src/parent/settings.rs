@@ -33,6 +33,8 @@ pub struct Settings {
     pub frame_limit: usize,
     /// Run before the first job.
     pub init: Option<fn()>,
+    /// Run last, before the first job.
+    pub sandbox: Option<fn()>,
     /// Run after each job.
     pub retire: Option<fn() -> bool>,
     /// The number of jobs after which a worker retires, drawn by each from this range.
@@ -68,6 +70,7 @@ impl Default for Settings {
             start_timeout: Duration::from_secs(60),
             frame_limit: 1 << 30,
             init: None,
+            sandbox: None,
             retire: None,
             retire_after_jobs: None,
             retire_after_age: None,
@@ -112,6 +115,7 @@ impl Settings {
         self.pack(Role::Worker(Service {
             idle_timeout: (self.idle_timeout != Duration::MAX).then_some(self.idle_timeout),
             init: place(self.init.map(|init| init as usize))?,
+            sandbox: place(self.sandbox.map(|sandbox| sandbox as usize))?,
             retirement: self.retirement()?,
             shared_memory: shared_memory.then_some(self.spin),
         }))

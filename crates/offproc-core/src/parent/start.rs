@@ -55,9 +55,10 @@ impl Worker {
                     return Ok(greeted.into_worker(settings, shared));
                 }
                 Err(Error::BrokenWorker(e)) if attempt < ATTEMPTS && is_accident(&e) => {}
-                Err(Error::BrokenWorker(mut e)) if e.phase() == Phase::Init => {
-                    e.first_mut().task = settings.init.map(|init| Task {
-                        function: init as usize,
+                Err(Error::BrokenWorker(mut e)) if matches!(e.phase(), Phase::Init | Phase::Sandbox) => {
+                    let ran = if e.phase() == Phase::Init { settings.init } else { settings.sandbox };
+                    e.first_mut().task = ran.map(|ran| Task {
+                        function: ran as usize,
                         type_name: std::any::type_name::<fn()>(),
                         caller: None,
                     });
@@ -186,8 +187,8 @@ pub(crate) async fn greet(
     Ok(greeted)
 }
 
-/// How many frames a handshake has: `Welcome`, `Ready`, and `Forked`.
-const MOST_HEARD: u32 = 3;
+/// How many frames a handshake has: `Welcome`, `Sandboxes`, `Ready`, and `Forked`.
+const MOST_HEARD: u32 = 4;
 
 impl Greeted {
     async fn shake_hands(&mut self, host: &Host) -> Result<(), Error> {
@@ -232,6 +233,7 @@ impl Greeted {
                 self.turn = None;
                 return Ok(frame.kind == Kind::Ready);
             }
+            Kind::Sandboxes => self.launched.process.0.set_phase(Phase::Sandbox),
             // From the fork server; it and the worker may be heard in any order.
             Kind::Forked => match (codec::decode::<Forked>(frame.body()), self.line.take_descriptor()) {
                 (Ok(forked), Some(pidfd)) => {

@@ -61,6 +61,8 @@ kinds! {
     Forked = 23,
     /// Fork server to parent, on the socket for requests: a worker has ended.
     Ended = 24,
+    /// Worker to parent: it begins to give up what its jobs are not to have.
+    Sandboxes = 25,
 }
 
 /// A whole frame, in a buffer of its own.

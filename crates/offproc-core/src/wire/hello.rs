@@ -40,6 +40,8 @@ pub(crate) struct Service {
     pub(crate) idle_timeout: Option<Duration>,
     /// `fn()`, before the first job.
     pub(crate) init: Option<Place>,
+    /// `fn()`, the last thing before the first job.
+    pub(crate) sandbox: Option<Place>,
     pub(crate) retirement: Retirement,
     /// Over shared memory, whose descriptors come with the hello, looking for so long before it sleeps; or over the
     /// connection itself.

@@ -78,19 +78,28 @@ fn introduce(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> 
     if let Some(prepare) = prepare {
         port.send(Kind::Welcome, &welcome)?;
         if let Err(failure) = run_once(prepare, &mut port) {
-            flush();
-            port.send(Kind::Failed, &failure)?;
-            return Ok(End::Failed(1));
+            return fail(&mut port, &failure);
         }
     }
     match hello.role {
         Role::Worker(service) => {
             let limit = usize::try_from(hello.frame_limit).unwrap_or(usize::MAX);
-            let mut port = match connect(port, &welcome, &service, descriptors)? {
-                Ok(port) => port,
-                Err((mut port, reason)) => return refuse(&mut port, &reason),
+            // All that offproc opens is open by now: a sandbox may forbid to open anything.
+            let memory = match share(&service, descriptors) {
+                Ok(memory) => memory,
+                Err(e) => return refuse(&mut port, &format!("the shared memory could not be mapped: {e}")),
             };
-            work(&service, &mut *port, limit)
+            if let Some(sandbox) = service.sandbox {
+                port.send(Kind::Sandboxes, &())?;
+                if let Err(failure) = run_once(sandbox, &mut port) {
+                    return fail(&mut port, &failure);
+                }
+            }
+            port.send(Kind::Ready, &welcome)?;
+            match memory {
+                Some((memory, bell, spin)) => work(&service, &mut SharedPort::new(memory, bell, port, spin), limit),
+                None => work(&service, &mut port, limit),
+            }
         }
         Role::ForkServer { .. } => {
             let alone = match Alone::check() {
@@ -125,6 +134,12 @@ fn introduce(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> 
 fn refuse(port: &mut StreamPort, reason: &str) -> io::Result<End> {
     port.send(Kind::Refused, &reason)?;
     Ok(End::Failed(REFUSED))
+}
+
+fn fail(port: &mut StreamPort, failure: &Failure) -> io::Result<End> {
+    flush();
+    port.send(Kind::Failed, failure)?;
+    Ok(End::Failed(1))
 }
 
 /// Learns how to serve. `None` when the parent has changed its mind.
@@ -162,32 +177,14 @@ fn set_up(port: &mut StreamPort, before: impl FnOnce()) -> Result<Option<(Hello,
     Ok(Some((hello, descriptors.collect())))
 }
 
-/// Says that it is ready, and goes over to the transport that the parent wants.
-#[allow(clippy::type_complexity, reason = "a port, or the one that is left and why")]
-fn connect(
-    mut port: StreamPort,
-    welcome: &Welcome,
-    service: &Service,
-    descriptors: Vec<OwnedFd>,
-) -> io::Result<Result<Box<dyn Port>, (StreamPort, String)>> {
-    let Some(spin) = service.shared_memory else {
-        port.send(Kind::Ready, welcome)?;
-        return Ok(Ok(Box::new(port)));
+/// Opens what the parent shares, where it does; with it goes how long to look for a job.
+fn share(service: &Service, descriptors: Vec<OwnedFd>) -> io::Result<Option<(SharedMemory, OwnedFd, Duration)>> {
+    let Some(spin) = service.shared_memory else { return Ok(None) };
+    let mut descriptors = descriptors.into_iter();
+    let (Some(memory), Some(bell)) = (descriptors.next(), descriptors.next()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
     };
-    let opened = || -> io::Result<(SharedMemory, OwnedFd)> {
-        let mut descriptors = descriptors.into_iter();
-        let (Some(memory), Some(bell)) = (descriptors.next(), descriptors.next()) else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
-        Ok((SharedMemory::open(duplicate_high(memory)?)?, duplicate_high(bell)?))
-    };
-    match opened() {
-        Ok((memory, bell)) => {
-            port.send(Kind::Ready, welcome)?;
-            Ok(Ok(Box::new(SharedPort::new(memory, bell, port, spin))))
-        }
-        Err(e) => Ok(Err((port, format!("the shared memory could not be mapped: {e}")))),
-    }
+    Ok(Some((SharedMemory::open(duplicate_high(memory)?)?, duplicate_high(bell)?, spin)))
 }
 
 /// How long a new worker waits for its first job, at least.
