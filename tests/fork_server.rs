@@ -59,6 +59,8 @@ async fn forks_one_worker_ahead_and_ends_it_at_close(case: Case) {
     let (first, second) = join(first, second).await;
     first.and(second).unwrap();
     let server = server();
+    // It cannot leave by itself.
+    send(next, Signal::STOP);
     context.close().await.unwrap();
     assert!([one, ahead, next, server].into_iter().all(is_reaped), "reaped by the time `close` returns");
 }
