@@ -313,6 +313,9 @@ where
                 CallState::Running(call, mut lease) => match lease.poll_outcome(cx) {
                     Poll::Ready(Outcome::Answered(answer)) => {
                         lease.give_back();
+                        // Before the result is there, which can then have the argument's memory: fresh memory costs
+                        // more than copying it.
+                        drop(call);
                         return Poll::Ready(answer.open());
                     }
                     Poll::Ready(Outcome::Broken(error)) => {
