@@ -22,8 +22,22 @@ fn main() {
         ["print"] => print(),
         ["give-up-starts"] => give_up_starts(),
         ["without-its-file"] => without_its_file(),
+        ["attack", command @ ..] => attack(command),
         _ => println!("main ran"),
     }
+}
+
+/// Starts a command as if it were a worker of this process; exits as it does.
+fn attack(command: &[&str]) {
+    // Hung up at once, so that what takes itself for a worker leaves in peace.
+    let (_, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
+    let status = std::process::Command::new(command[0])
+        .args(&command[1..])
+        .env("OFFPROC_WORKER", "1")
+        .stdin(std::os::fd::OwnedFd::from(theirs))
+        .status()
+        .expect("the command can be started");
+    std::process::exit(status.code().unwrap_or(-1));
 }
 
 fn worker_type(workers: &str) -> WorkerType {

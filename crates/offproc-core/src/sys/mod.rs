@@ -10,6 +10,7 @@ pub(crate) mod fork;
 pub(crate) mod image;
 pub(crate) mod lifeline;
 pub(crate) mod messages;
+pub(crate) mod peer;
 pub(crate) mod process;
 pub(crate) mod reap;
 pub(crate) mod sealed;

@@ -1,7 +1,7 @@
 //! The way into a worker: who becomes one, and who is refused.
 
 use super::serve;
-use crate::sys::{descriptors, environment, signals, usage};
+use crate::sys::{descriptors, environment, peer, signals, usage};
 use crate::wire::hello::MARKER;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -70,17 +70,7 @@ fn claim() -> Result<OwnedFd, String> {
         return Err("a set-uid or otherwise privileged program never becomes one".to_owned());
     }
     let stdin = rustix::stdio::stdin();
-    let peer = peer(stdin).map_err(|e| format!("its stdin is not a private socket of its parent ({e})"))?;
-    let parent = rustix::process::getppid();
-    if Some(peer.pid) != parent {
-        return Err(format!(
-            "the socket at its stdin belongs to process {}, not to its parent",
-            peer.pid.as_raw_nonzero()
-        ));
-    }
-    if peer.uid != rustix::process::getuid() || peer.uid != rustix::process::geteuid() {
-        return Err("its parent is another user".to_owned());
-    }
+    peer::must_be_parent(stdin)?;
     // Nothing may go wrong for a Ctrl+C from here on.
     signals::reset();
     let take_over = || -> io::Result<OwnedFd> {
@@ -89,13 +79,4 @@ fn claim() -> Result<OwnedFd, String> {
         Ok(control)
     };
     take_over().map_err(|e| format!("its descriptors could not be arranged ({e})"))
-}
-
-/// Who is at the other end of a stream socket.
-fn peer(stdin: std::os::fd::BorrowedFd<'_>) -> io::Result<rustix::net::UCred> {
-    use rustix::net::{SocketType, sockopt};
-    if sockopt::socket_type(stdin)? != SocketType::STREAM {
-        return Err(io::Error::other("it is not a stream socket"));
-    }
-    Ok(sockopt::socket_peercred(stdin)?)
 }
