@@ -92,15 +92,10 @@ async fn is_seen_although_a_grandchild_holds_the_connection(case: Case) {
 
 /// A plain fork: the child has every descriptor that the worker has.
 fn fork_a_child_that_waits(ticket: &str, gate: &str) {
-    // SAFETY: a worker has one thread, so its child may go on as any process may.
-    match unsafe { libc::fork() } {
-        0 => {
-            arrive(ticket);
-            let _ = pass(gate);
-            job::end_at_once(0);
-        }
-        child => assert!(child > 0, "a job may fork"),
-    }
+    job::fork_and(|| {
+        arrive(ticket);
+        let _ = pass(gate);
+    });
 }
 
 async fn is_told_once(case: Case) {

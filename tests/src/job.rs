@@ -30,6 +30,22 @@ pub fn arrive_and_spin_deaf(ticket: String) {
     arrive_and_spin(ticket);
 }
 
+/// Forks: the child does this, and then ends; the job goes on.
+///
+/// # Panics
+///
+/// There is no room for one more process.
+pub fn fork_and(work: impl FnOnce()) {
+    // SAFETY: a worker has one thread, so its child may go on as any process may.
+    match unsafe { libc::fork() } {
+        0 => {
+            work();
+            end_at_once(0);
+        }
+        child => assert!(child > 0, "a job may fork"),
+    }
+}
+
 /// Never ends.
 pub fn spin() -> ! {
     loop {

@@ -144,6 +144,43 @@ impl WorkerContextBuilder {
         self
     }
 
+    /// Whether what a job has itself started, other processes, ends with its worker; `false` by default.
+    ///
+    /// With `true`, each worker leads a process group of its own, and the group is killed with SIGKILL when the worker
+    /// has ended: killed for a dropped call, for a limit, or at the end of its grace; crashed; or left by itself, idle
+    /// or retired. When the program ends, by whatever road, the kernel kills the whole group.
+    ///
+    /// A process that makes a group or a session of its own (a daemon, a shell with job control) has left the
+    /// worker's, and lives on. As with [`Signals::OwnGroup`], what a terminal sends to the program's group does not
+    /// reach workers and what they start: neither Ctrl+C nor Ctrl+Z; and where the terminal is set to `tostop`, what
+    /// they print stops them.
+    ///
+    /// # Platform-specific behaviour
+    ///
+    /// From Linux 6.9 on, the group is sent the signal together with the worker; before, when the worker is reaped, a
+    /// moment later.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use offproc::WorkerContext;
+    /// use std::process::Command;
+    /// use std::time::Duration;
+    ///
+    /// let context = WorkerContext::builder().kill_tree(true).open()?;
+    /// let convert = |()| Command::new("sleep").arg("1000").status().is_ok_and(|status| status.success());
+    /// let late = context.run_sync(convert, ()).time_limit(Duration::from_millis(50)).await;
+    /// assert!(matches!(late, Err(offproc::Error::TimedOut))); // and `sleep` is gone, too
+    /// # context.close().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn kill_tree(mut self, kill: bool) -> Self {
+        self.settings.kill_tree = kill;
+        self
+    }
+
     /// Sets an environment variable in workers.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.settings.environment.push((name.into(), Some(value.into())));

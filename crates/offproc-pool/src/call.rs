@@ -109,7 +109,8 @@ impl<A, R> RunSync<A, R> {
     /// is reaped without anybody's help. With `false`, the job runs to its end, its result is thrown away, its limiter
     /// token stays taken until then, and the worker goes back to the cache.
     ///
-    /// What the job has started itself, other processes, is not killed with it.
+    /// What the job has started itself, other processes, is killed with it only where the context has
+    /// [`kill_tree`](crate::WorkerContextBuilder::kill_tree).
     ///
     /// # Examples
     ///

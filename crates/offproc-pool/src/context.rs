@@ -152,6 +152,12 @@ impl WorkerContext {
         self.shared().settings.signals
     }
 
+    /// See [`WorkerContextBuilder::kill_tree`].
+    #[must_use]
+    pub fn kill_tree(&self) -> bool {
+        self.shared().settings.kill_tree
+    }
+
     /// See [`WorkerContextBuilder::env`]: what is set, and what is removed, in order.
     #[must_use]
     pub fn env(&self) -> &[(OsString, Option<OsString>)] {

@@ -16,6 +16,7 @@ fn main() {
     match &arguments[..] {
         ["linger", workers] => linger(workers),
         ["end", workers, how] => end(workers, how),
+        ["tree", workers, how] => tree(workers, how),
         ["exit-before-the-verdict"] => exit_before_the_verdict(),
         ["go", workers, executor, how] => go(workers, executor, how),
         ["go-before-hello"] => go_before_hello(),
@@ -191,6 +192,35 @@ fn go_before_hello() {
     loop {
         std::thread::park();
     }
+}
+
+/// A worker, its child and its grandchild say their process ids; then the program goes on as it is told.
+fn tree(workers: &str, how: &str) {
+    fn start(_: ()) {
+        job::fork_and(|| {
+            job::fork_and(|| say_pid_and_spin(()));
+            say_pid_and_spin(());
+        });
+        say_pid(());
+    }
+    let context =
+        WorkerContext::builder().worker_type(worker_type(workers)).kill_tree(true).open().expect("a valid context");
+    let start_and_stay = |()| -> () {
+        start(());
+        job::spin();
+    };
+    // All three are there by the time that there is a line.
+    let wait = || std::io::stdin().read_line(&mut String::new()).expect("stdin");
+    if how == "idle" {
+        block_on(async { context.run_sync(start, ()).await }).expect("a worker");
+        wait();
+        return;
+    }
+    std::thread::spawn(move || {
+        wait();
+        std::process::exit(0);
+    });
+    block_on(async { context.run_sync(start_and_stay, ()).await }).expect("it never ends");
 }
 
 /// Exits while a call waits for a `retire` function to end.

@@ -5,7 +5,7 @@ use super::keeper;
 use crate::error::death::{Death, End};
 use crate::error::{BrokenWorkerError, Phase};
 use crate::sys::fork::is_forked;
-use crate::sys::process::Child;
+use crate::sys::process::{Child, Extent};
 use crate::sys::reap::Reaped;
 use atomic_waker::AtomicWaker;
 use futures_lite::future;
@@ -37,6 +37,7 @@ pub(crate) struct Process {
     phase: AtomicU8,
     leaving: AtomicBool,
     excused: AtomicBool,
+    kill_tree: AtomicBool,
     // Its end was told as an error, once.
     blamed: AtomicBool,
     hook: Mutex<Option<Hook>>,
@@ -67,6 +68,7 @@ impl Process {
             phase: AtomicU8::new(Phase::Start as u8),
             leaving: AtomicBool::new(false),
             excused: AtomicBool::new(false),
+            kill_tree: AtomicBool::new(false),
             blamed: AtomicBool::new(false),
             hook: Mutex::new(None),
         })
@@ -97,8 +99,8 @@ impl Process {
             let process = Arc::clone(self);
             keeper::entrust(async move {
                 if let Some(child) = process.child.get() {
-                    let status = child.wait().await;
-                    process.record_end(status);
+                    let how = child.wait(|| process.extent()).await;
+                    process.record_end(how);
                 }
             });
         }
@@ -107,6 +109,15 @@ impl Process {
     /// True when who was to announce it has gone. It may have done so before.
     pub(crate) fn is_unannounced(&self) -> bool {
         self.is_ours.load(Ordering::SeqCst) && self.child.get().is_none()
+    }
+
+    /// From here on, what it has started is killed with it.
+    pub(crate) fn set_kill_tree(&self) {
+        self.kill_tree.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn extent(&self) -> Extent {
+        Extent::of(self.kill_tree.load(Ordering::SeqCst))
     }
 
     pub(crate) fn serial(&self) -> u64 {
@@ -191,7 +202,7 @@ impl Process {
         self.kill_wanted.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         if let Some(child) = self.child.get() {
-            child.kill();
+            child.kill(self.extent());
         }
     }
 
@@ -261,7 +272,9 @@ impl Process {
                 let ended = child.wait_until(deadline);
                 if ended {
                     // The keeper may not get to it any more. If it does, it finds nothing to reap.
-                    let _ = child.try_wait();
+                    if child.try_wait(self.extent()).is_err() {
+                        child.kill(self.extent());
+                    }
                 }
                 ended
             })

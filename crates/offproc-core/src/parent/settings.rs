@@ -61,6 +61,8 @@ pub struct Settings {
     pub spin: Duration,
     /// Resource limits.
     pub limits: Vec<(Resource, u64)>,
+    /// Whether what a worker has started is killed with it.
+    pub kill_tree: bool,
 }
 
 impl Default for Settings {
@@ -84,6 +86,7 @@ impl Default for Settings {
             transport: Transport::default(),
             spin: Duration::from_micros(50),
             limits: Vec::new(),
+            kill_tree: false,
         }
     }
 }
@@ -123,7 +126,8 @@ impl Settings {
 
     /// The hello of a fork server, as a frame.
     pub(crate) fn fork_server_hello(&self) -> Result<Vec<u8>, String> {
-        self.pack(Role::ForkServer { preload: place(self.preload.map(|preload| preload as usize))? })
+        let preload = place(self.preload.map(|preload| preload as usize))?;
+        self.pack(Role::ForkServer { preload, kill_tree: self.kill_tree })
     }
 
     fn pack(&self, role: Role) -> Result<Vec<u8>, String> {
@@ -135,6 +139,7 @@ impl Settings {
                 nice: self.nice,
                 cpus: self.cpus.clone(),
                 limits: self.limits.clone(),
+                kill_tree: self.kill_tree,
             },
             // Its workers change themselves; the server only keeps out of the way of signals.
             Role::ForkServer { .. } => Surroundings { signals: Signals::IgnoreTerminate, ..Surroundings::default() },

@@ -40,6 +40,9 @@ impl Worker {
         loop {
             attempt += 1;
             let mut launched = launcher.launch(host).await.map_err(Error::Spawn)?.0;
+            if settings.kill_tree {
+                launched.process.0.set_kill_tree();
+            }
             // While a fork server forks.
             let mut shared = match settings.transport() {
                 Transport::SharedMemory => Memory::create().map_err(Error::Spawn)?,

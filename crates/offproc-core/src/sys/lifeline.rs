@@ -45,6 +45,16 @@ pub(crate) fn hold_maker(maker: Pid) {
     }
 }
 
+/// From here on the end of the parent ends the whole process group, which this process leads.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn extend_to_group() -> io::Result<()> {
+    match &*HELD.lock().unwrap_or_else(PoisonError::into_inner) {
+        // SAFETY: as in `hold`.
+        Some(line) => check(unsafe { libc::fcntl(line.as_raw_fd(), libc::F_SETOWN, -libc::getpid()) }).map(drop),
+        None => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn check(result: i32) -> io::Result<i32> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }

@@ -7,6 +7,7 @@ pub(crate) mod cpu;
 pub(crate) mod descriptors;
 pub(crate) mod environment;
 pub(crate) mod fork;
+pub(crate) mod group;
 pub(crate) mod image;
 pub(crate) mod lifeline;
 pub(crate) mod messages;

@@ -1,13 +1,17 @@
 //! A child process: killed and waited for through its pidfd, never by a bare pid, which may be another's by then.
 
 use super::descriptors::Descriptor;
+use super::group;
 use super::reap::{Reaped, reap};
 use async_io::Async;
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, pidfd_send_signal, waitid,
+};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 fn open(pid: Pid) -> io::Result<Descriptor> {
     let [pidfd] = Descriptor::open(|| Ok([pidfd_open(pid, PidfdFlags::empty())?]))?;
@@ -19,6 +23,23 @@ fn open(pid: Pid) -> io::Result<Descriptor> {
 pub(crate) struct Child {
     pid: u32,
     pidfd: Descriptor,
+    // Held while the group is killed by its number, which is the group's until the child is reaped.
+    reaping: Mutex<()>,
+}
+
+/// How much ends with a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// It alone.
+    Process,
+    /// Its process group, which it leads.
+    Group,
+}
+
+impl Extent {
+    pub(crate) fn of(kill_tree: bool) -> Self {
+        if kill_tree { Self::Group } else { Self::Process }
+    }
 }
 
 impl Child {
@@ -28,7 +49,7 @@ impl Child {
         #[allow(clippy::cast_possible_wrap, reason = "process ids are positive in both types")]
         let opened = Pid::from_raw(child.id() as i32).ok_or(io::ErrorKind::NotFound.into());
         match opened.and_then(open) {
-            Ok(pidfd) => Ok(Self { pid: child.id(), pidfd }),
+            Ok(pidfd) => Ok(Self::new(child.id(), pidfd)),
             Err(e) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -39,13 +60,13 @@ impl Child {
 
     /// A process that is not our child: it can be killed and seen to end, but another has its exit status.
     pub(crate) fn of_another(pid: u32, pidfd: OwnedFd) -> Self {
-        Self { pid, pidfd: pidfd.into() }
+        Self::new(pid, pidfd.into())
     }
 
     /// A child that was forked, not spawned. What fails ends the child before it is reported.
     pub(crate) fn of_fork(pid: Pid) -> io::Result<Self> {
         match open(pid) {
-            Ok(pidfd) => Ok(Self { pid: pid.as_raw_nonzero().get().unsigned_abs(), pidfd }),
+            Ok(pidfd) => Ok(Self::new(pid.as_raw_nonzero().get().unsigned_abs(), pidfd)),
             Err(e) => {
                 // Not reaped yet, so the number is still the child's.
                 let _ = rustix::process::kill_process(pid, Signal::KILL);
@@ -53,6 +74,10 @@ impl Child {
                 Err(e)
             }
         }
+    }
+
+    fn new(pid: u32, pidfd: Descriptor) -> Self {
+        Self { pid, pidfd, reaping: Mutex::new(()) }
     }
 
     pub(crate) fn pidfd(&self) -> &Descriptor {
@@ -64,8 +89,12 @@ impl Child {
     }
 
     /// Sends SIGKILL; a process that has ended already is left in peace.
-    pub(crate) fn kill(&self) {
+    pub(crate) fn kill(&self, extent: Extent) {
         let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+        if extent == Extent::Group {
+            // Where the kernel cannot do it, whoever reaps the leader will.
+            let _ = group::kill(self.pidfd.as_fd());
+        }
     }
 
     /// True once it has ended, reaped or not.
@@ -82,18 +111,21 @@ impl Child {
 
     /// Kills it and waits until it is gone.
     pub(crate) fn end(&self) {
-        self.kill();
+        self.kill(Extent::Process);
         while let Err(Errno::INTR) = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED) {}
     }
 
     /// Waits for the end without taking a thread, and reaps. `None` when somebody else got the status first.
-    pub(crate) async fn wait(&self) -> Option<Reaped> {
+    pub(crate) async fn wait(&self, extent: impl Fn() -> Extent) -> Option<Reaped> {
         loop {
-            match self.try_wait() {
+            match self.try_wait(extent()) {
                 Ok(Some(reaped)) => return Some(reaped),
                 Ok(None) => {}
                 // Not our child, or reaped by somebody else: only its end can be seen.
-                Err(_) if self.has_ended() => return None,
+                Err(_) if self.has_ended() => {
+                    self.kill(extent());
+                    return None;
+                }
                 Err(_) => {}
             }
             let readable = match Async::new_nonblocking(self.pidfd.as_fd()) {
@@ -121,8 +153,30 @@ impl Child {
         }
     }
 
-    /// Reaps the child if it has ended; `Ok(None)` while it runs.
-    pub(crate) fn try_wait(&self) -> io::Result<Option<Reaped>> {
+    /// Reaps the child if it has ended, after what ends with it; `Ok(None)` while it runs.
+    pub(crate) fn try_wait(&self, extent: Extent) -> io::Result<Option<Reaped>> {
+        if extent == Extent::Process {
+            return Ok(reap(self.pidfd.as_fd())?);
+        }
+        let _reaping = self.reaping.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        if waitid(WaitId::PidFd(self.pidfd.as_fd()), look)?.is_none() {
+            return Ok(None);
+        }
+        if group::kill(self.pidfd.as_fd()).is_err() {
+            self.kill_group_of_unreaped();
+        }
         Ok(reap(self.pidfd.as_fd())?)
     }
+
+    /// For kernels without a better way. The child has ended and was not reaped, so its number is still its own.
+    fn kill_group_of_unreaped(&self) {
+        #[allow(clippy::cast_possible_wrap, reason = "process ids are positive in both types")]
+        if let Some(group) = Pid::from_raw(self.pid as i32) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

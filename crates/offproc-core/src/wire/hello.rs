@@ -30,7 +30,7 @@ pub(crate) enum Role {
     /// It runs jobs.
     Worker(Service),
     /// It runs `preload`, and then forks workers.
-    ForkServer { preload: Option<Place> },
+    ForkServer { preload: Option<Place>, kill_tree: bool },
 }
 
 /// How a worker runs jobs.
@@ -76,6 +76,8 @@ pub(crate) struct Surroundings {
     pub(crate) nice: Option<i32>,
     pub(crate) cpus: Option<Vec<usize>>,
     pub(crate) limits: Vec<(Resource, u64)>,
+    /// What it starts ends with it, or with the program.
+    pub(crate) kill_tree: bool,
 }
 
 /// Which signals reach the workers of a context.

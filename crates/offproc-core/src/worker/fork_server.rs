@@ -2,7 +2,7 @@
 
 use crate::sys::fork::{Alone, Side};
 use crate::sys::lifeline;
-use crate::sys::process::Child;
+use crate::sys::process::{Child, Extent};
 use crate::wire::codec;
 use crate::wire::fork::{Ended, Fork, Forked, MESSAGE, pack, unpack};
 use crate::wire::frame::{self, Kind};
@@ -16,8 +16,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Forks on request until the parent hangs up. Returns in the helper with `None`, and in each worker with the
-/// connection it is to serve. A worker that has got no hello yet ends with the helper: nobody else may know of it.
-pub(super) fn run(alone: &Alone, requests: OwnedFd) -> Result<Option<OwnedFd>, String> {
+/// connection it is to serve. A worker that has got no hello yet ends with the helper: nobody else may know of it. `extent`: how much ends with each
+/// worker.
+pub(super) fn run(alone: &Alone, requests: OwnedFd, extent: Extent) -> Result<Option<OwnedFd>, String> {
     let helper = rustix::process::getpid();
     let mut children: Vec<(u64, Child)> = Vec::new();
     loop {
@@ -29,7 +30,7 @@ pub(super) fn run(alone: &Alone, requests: OwnedFd) -> Result<Option<OwnedFd>, S
         };
         let has_request = !watched[0].revents().is_empty();
         drop(watched);
-        children.retain(|(id, child)| match child.try_wait() {
+        children.retain(|(id, child)| match child.try_wait(extent) {
             Ok(None) => true,
             ended => {
                 let reaped = ended.ok().flatten();

@@ -10,6 +10,7 @@ use super::{fork_server, last_words, panic, stop, surroundings, trampoline};
 use crate::sys::descriptors::duplicate_high;
 use crate::sys::fork::{Alone, exit_at_once, is_forked};
 use crate::sys::image::Image;
+use crate::sys::process::Extent;
 use crate::sys::shared_memory::SharedMemory;
 use crate::sys::{lifeline, signals};
 use crate::wire::attachments::{Incoming, Outgoing};
@@ -73,7 +74,7 @@ fn introduce(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> 
     HOOK.call_once(|| panic::install(last_words::speak));
     let prepare = match &hello.role {
         Role::Worker(service) => service.init,
-        Role::ForkServer { preload } => *preload,
+        Role::ForkServer { preload, .. } => *preload,
     };
     if let Some(prepare) = prepare {
         port.send(Kind::Welcome, &welcome)?;
@@ -101,7 +102,7 @@ fn introduce(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> 
                 None => work(&service, &mut port, limit),
             }
         }
-        Role::ForkServer { .. } => {
+        Role::ForkServer { kill_tree, .. } => {
             let alone = match Alone::check() {
                 Ok(alone) => alone,
                 Err(threads) => {
@@ -119,7 +120,7 @@ fn introduce(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> 
             signals::ignore(libc::SIGTERM);
             port.send(Kind::Ready, &welcome)?;
             let requests = descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidInput)?;
-            match fork_server::run(&alone, duplicate_high(requests)?) {
+            match fork_server::run(&alone, duplicate_high(requests)?, Extent::of(kill_tree)) {
                 Ok(None) => Ok(End::Leave),
                 Ok(Some(control)) => {
                     signals::set_default(libc::SIGTERM);

@@ -1,17 +1,19 @@
 //! What a worker changes about itself before its first job.
 
-use crate::sys::{environment, signals};
+use crate::sys::{environment, lifeline, signals};
 use crate::wire::hello::{Resource, Signals, Surroundings};
 use rustix::process::Rlimit;
 
 /// Makes the changes; an error tells, in words, which one could not be made.
 pub(super) fn apply(wanted: &Surroundings) -> Result<(), String> {
-    match wanted.signals {
-        Signals::Inherit => {}
-        Signals::IgnoreTerminate => signals::ignore(libc::SIGTERM),
-        Signals::OwnGroup => {
-            rustix::process::setpgid(None, None).map_err(|e| format!("a process group of its own: {e}"))?;
-        }
+    if wanted.signals == Signals::IgnoreTerminate {
+        signals::ignore(libc::SIGTERM);
+    }
+    if wanted.signals == Signals::OwnGroup || wanted.kill_tree {
+        rustix::process::setpgid(None, None).map_err(|e| format!("a process group of its own: {e}"))?;
+    }
+    if wanted.kill_tree {
+        lifeline::extend_to_group().map_err(|e| format!("the lifeline of its group: {e}"))?;
     }
     for (name, value) in &wanted.environment {
         environment::set(name, value.as_ref());
