@@ -2,7 +2,7 @@
 
 use offproc::{BrokenWorkerError, Error, WorkerContext};
 use offproc_tests::process::{has_ended, kill, must_end, send};
-use offproc_tests::rendezvous::Arrivals;
+use offproc_tests::rendezvous::{Arrivals, arrive};
 use offproc_tests::scratch::Scratch;
 use offproc_tests::waiting::drive_until;
 use offproc_tests::{Case, isolated, job, matrix};
@@ -29,15 +29,20 @@ isolated!(
 
 /// Starts a family: a child and, of that one, a grandchild. Both arrive, deaf to all signals, and never end.
 fn start_a_family(ticket: String) {
+    let stay = || {
+        job::block_all_signals();
+        arrive(&ticket);
+        job::sleep();
+    };
     job::fork_and(|| {
-        job::fork_and(|| job::arrive_and_spin_deaf(ticket.clone()));
-        job::arrive_and_spin_deaf(ticket.clone());
+        job::fork_and(stay);
+        stay();
     });
 }
 
 fn start_a_family_and_wait(ticket: String) {
     start_a_family(ticket);
-    job::spin();
+    job::sleep();
 }
 
 fn tree(case: Case) -> WorkerContext {

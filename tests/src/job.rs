@@ -53,6 +53,13 @@ pub fn spin() -> ! {
     }
 }
 
+/// Never ends, and takes no time for it.
+pub fn sleep() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
 /// Blocks all signals that can be.
 pub fn block_all_signals() {
     // SAFETY: an all-zeroes set is valid memory for `sigfillset`, which fills it; `sigprocmask` reads it.

@@ -196,10 +196,15 @@ fn go_before_hello() {
 
 /// A worker, its child and its grandchild say their process ids; then the program goes on as it is told.
 fn tree(workers: &str, how: &str) {
+    fn stay() {
+        job::block_all_signals();
+        say_pid(());
+        job::sleep();
+    }
     fn start(_: ()) {
         job::fork_and(|| {
-            job::fork_and(|| say_pid_and_spin(()));
-            say_pid_and_spin(());
+            job::fork_and(stay);
+            stay();
         });
         say_pid(());
     }
@@ -207,7 +212,7 @@ fn tree(workers: &str, how: &str) {
         WorkerContext::builder().worker_type(worker_type(workers)).kill_tree(true).open().expect("a valid context");
     let start_and_stay = |()| -> () {
         start(());
-        job::spin();
+        job::sleep();
     };
     // All three are there by the time that there is a line.
     let wait = || std::io::stdin().read_line(&mut String::new()).expect("stdin");
