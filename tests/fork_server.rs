@@ -18,6 +18,7 @@ matrix!(only fork_server:
     that_dies_takes_no_running_job_along,
     that_dies_with_a_request_in_its_hands_is_replaced,
     that_is_stopped_keeps_no_spare_from_serving,
+    that_is_stopped_hides_no_end,
     that_does_not_leave_is_killed_at_close,
     whose_preload_fails_is_told_and_tried_again,
 );
@@ -172,6 +173,19 @@ async fn that_is_stopped_keeps_no_spare_from_serving(case: Case) {
     assert_eq!(start_another(&context).await, ahead);
     send(server, Signal::CONT);
     context.close().await.unwrap();
+}
+
+async fn that_is_stopped_hides_no_end(case: Case) {
+    let context = case.builder().grace_period(Duration::from_millis(100)).open().unwrap();
+    let worker = context.run_sync(job::pid, ()).await.unwrap();
+    let server = server();
+    send(server, Signal::STOP);
+    match context.run_sync(job::end_at_once, 3).await.unwrap_err() {
+        Error::BrokenWorker(end) => assert_eq!((end.pid(), end.exit_status()), (worker, None), "{end}"),
+        other => panic!("not a broken worker: {other:?}"),
+    }
+    let unclean = context.close().await.unwrap_err();
+    assert_eq!((unclean.count(), unclean.pid()), (1, server), "{unclean}");
 }
 
 /// At the end of the fork server only: its workers have inherited this.

@@ -7,6 +7,7 @@ use crate::error::{BrokenWorkerError, Phase};
 use crate::sys::fork::is_forked;
 use crate::sys::process::{Child, Extent};
 use crate::sys::reap::Reaped;
+use async_io::Timer;
 use atomic_waker::AtomicWaker;
 use futures_lite::future;
 use std::fmt;
@@ -14,7 +15,7 @@ use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Told of the end of a process before anybody can see it.
 type Hook = Box<dyn FnOnce(Option<BrokenWorkerError>) + Send>;
@@ -47,8 +48,8 @@ impl Process {
     /// Takes charge of a child of ours: the keeper waits for its end from now on.
     pub(crate) fn adopt(child: Child) -> Arc<Self> {
         let process = Self::announced();
+        process.is_ours.store(true, Ordering::SeqCst);
         process.arrived(child);
-        process.wait_here();
         process
     }
 
@@ -82,7 +83,29 @@ impl Process {
         if self.kill_wanted.load(Ordering::SeqCst) {
             self.send_kill();
         }
-        self.wait_if_ours();
+        if self.is_ours.load(Ordering::SeqCst) {
+            self.wait_if_ours();
+        } else {
+            self.see_end();
+        }
+    }
+
+    /// Sees the end of a process whose fork server is to tell how it ended. One that is stopped never does.
+    fn see_end(self: &Arc<Self>) {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        const PAUSE: Duration = Duration::from_millis(5);
+        let process = Arc::clone(self);
+        keeper::entrust(async move {
+            let Some(child) = process.child.get() else { return };
+            child.ended().await;
+            let ended = Instant::now();
+            while !process.has_ended() {
+                if ended.elapsed() > PATIENCE {
+                    return process.record_end(None);
+                }
+                Timer::after(PAUSE).await;
+            }
+        });
     }
 
     /// Nobody else tells its end: the keeper waits for it, once it is known which process it is.

@@ -128,14 +128,26 @@ impl Child {
                 }
                 Err(_) => {}
             }
-            let readable = match Async::new_nonblocking(self.pidfd.as_fd()) {
-                Ok(watched) => watched.readable().await,
-                Err(e) => Err(e),
-            };
-            if readable.is_err() {
-                // No descriptors or memory for the watch: ask again a little later rather than leave a zombie.
-                async_io::Timer::after(std::time::Duration::from_millis(50)).await;
-            }
+            self.news().await;
+        }
+    }
+
+    /// Waits until it has ended, reaped or not.
+    pub(crate) async fn ended(&self) {
+        while !self.has_ended() {
+            self.news().await;
+        }
+    }
+
+    /// Until there may be something new to see.
+    async fn news(&self) {
+        let readable = match Async::new_nonblocking(self.pidfd.as_fd()) {
+            Ok(watched) => watched.readable().await,
+            Err(e) => Err(e),
+        };
+        if readable.is_err() {
+            // No descriptors or memory for the watch: ask again a little later rather than leave a zombie.
+            async_io::Timer::after(std::time::Duration::from_millis(50)).await;
         }
     }
 
