@@ -12,7 +12,7 @@ use crate::sys::fork::{Alone, exit_at_once, is_forked};
 use crate::sys::image::Image;
 use crate::sys::process::Extent;
 use crate::sys::shared_memory::SharedMemory;
-use crate::sys::{lifeline, signals};
+use crate::sys::{cpu, lifeline, signals};
 use crate::wire::attachments::{Incoming, Outgoing};
 use crate::wire::codec;
 use crate::wire::frame::{HEADER, Kind};
@@ -91,6 +91,8 @@ fn introduce(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> 
                 Err(e) => return refuse(&mut port, &format!("the shared memory could not be mapped: {e}")),
             };
             if let Some(sandbox) = service.sandbox {
+                // Its first use may read `/proc/self/auxv`.
+                let _ = cpu::current();
                 port.send(Kind::Sandboxes, &())?;
                 if let Err(failure) = run_once(sandbox, &mut port) {
                     return fail(&mut port, &failure);
