@@ -31,7 +31,7 @@ for target; do
     export OFFPROC_FUZZ_TARGET=$target
     if [ "$minutes" = --keep ]; then
         small=$(mktemp -d)
-        "$fuzz" -merge=1 -max_len=2048 "$small" "$kept" "$found"
+        "$fuzz" -set_cover_merge=1 -use_counters=0 -max_len=1024 "$small" "$kept" "$found"
         rm -r "$kept"
         mv "$small" "$kept"
         chmod 755 "$kept"
