@@ -235,3 +235,6 @@ pub(crate) fn bell() -> io::Result<(Descriptor, Descriptor)> {
     })?;
     Ok((ours, theirs))
 }
+
+#[cfg(test)]
+mod tests;
