@@ -47,3 +47,6 @@ fn go(some: impl FnOnce(&CpuSet, usize) -> CpuSet, cpu: u32) -> bool {
     let _ = sched_setaffinity(None, &all);
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,28 +149,39 @@ impl Place {
     /// An answer was given to a caller that sleeps, on that CPU. `contended`: others compute.
     pub(super) fn rang(&mut self, callers: u32, contended: bool) {
         let own = cpu::current();
-        if callers == cpu::UNKNOWN || self.pause > Self::MOST {
+        if callers == cpu::UNKNOWN || !self.is_wrong(own == callers, contended) || !self.may_move(Instant::now()) {
             return;
         }
-        let together = own == callers;
-        if together == contended {
-            self.wrong = 0;
-            self.right = self.right.saturating_add(u32::from(contended));
-            return;
+        let moved = if contended { cpu::join(callers) } else { cpu::leave(own) };
+        if moved {
+            self.moved = Instant::now();
+        } else {
+            self.pause = Duration::MAX;
         }
-        let now = Instant::now();
+    }
+
+    fn is_wrong(&mut self, together: bool, contended: bool) -> bool {
+        if together != contended {
+            return true;
+        }
+        self.wrong = 0;
+        self.right = self.right.saturating_add(u32::from(contended));
+        false
+    }
+
+    /// Whether it is time to move, after one more answer from the wrong place.
+    fn may_move(&mut self, now: Instant) -> bool {
         let apart = now - std::mem::replace(&mut self.answered, now);
         self.wrong = if apart < Self::APART { self.wrong + 1 } else { 0 };
         if self.wrong < Self::WRONG || now - self.moved < self.pause {
-            return;
-        }
-        let paid = std::mem::take(&mut self.right) >= Self::PAID;
-        self.pause = if paid { Self::LEAST } else { (self.pause * 2).clamp(Self::LEAST, Self::MOST) };
-        let moved = if contended { cpu::join(callers) } else { cpu::leave(own) };
-        if !moved {
-            self.pause = Duration::MAX;
+            return false;
         }
         self.wrong = 0;
-        self.moved = Instant::now();
+        let paid = std::mem::take(&mut self.right) >= Self::PAID;
+        self.pause = if paid { Self::LEAST } else { (self.pause * 2).clamp(Self::LEAST, Self::MOST) };
+        true
     }
 }
+
+#[cfg(test)]
+mod tests;
