@@ -93,13 +93,14 @@ fn chaos() {
 
     let (began, calls, minutes) = (Instant::now(), calls(), minutes());
     let mut tally = Tally::default();
+    let mut rng = Rng::with_seed(seed);
     let mut residents = Vec::new();
     let is_over = |tally: &Tally, rounds: usize| match calls {
         Some(calls) => tally.calls >= calls,
         None => began.elapsed().as_secs_f64() >= minutes * 60.0 && rounds >= 2 * WARM_UP,
     };
     while !is_over(&tally, residents.len()) {
-        round(seed, residents.len() as u64, &path, &mut tally);
+        round(&mut rng, &path, &mut tally);
         let before = resident();
         give_back_free_memory();
         residents.push(resident());
@@ -129,12 +130,11 @@ fn median(numbers: &[usize]) -> usize {
     numbers[numbers.len() / 2]
 }
 
-fn round(seed: u64, number: u64, path: &str, tally: &mut Tally) {
+fn round(rng: &mut Rng, path: &str, tally: &mut Tally) {
     Ledger::get().clear();
     let limiter = current_default_worker_limiter();
     let pools = Arc::new(Pools::open(path));
-    let random = |part: u64| Rng::with_seed(seed ^ number << 16 ^ part << 48);
-    let monkey = Monkey::let_loose(random(0xffff), limiter.clone());
+    let monkey = Monkey::let_loose(rng.fork(), limiter.clone());
     let threads: Vec<_> = Executor::ALL
         .into_iter()
         .enumerate()
@@ -142,7 +142,7 @@ fn round(seed: u64, number: u64, path: &str, tally: &mut Tally) {
             let lanes: Vec<_> = (e * LANES..(e + 1) * LANES)
                 .map(|lane| {
                     let ids = (lane * LANE_CALLS) as u32..((lane + 1) * LANE_CALLS) as u32;
-                    lane::lane(random(lane as u64), ids, Arc::clone(&pools), path.to_owned())
+                    lane::lane(rng.fork(), ids, Arc::clone(&pools), path.to_owned())
                 })
                 .collect();
             std::thread::spawn(move || executor.block_on(side_by_side(executor, lanes)))
