@@ -176,5 +176,14 @@ async fn that_fork(case: Case) {
         assert_eq!(context.run_sync(forks, n).await.ok(), Some(n));
         assert_eq!(context.run_sync(|n: u32| n, n).await.ok(), Some(n));
     }
+    // SAFETY: the same.
+    let panics = |n: u32| unsafe {
+        match libc::fork() {
+            0 => panic!("in the copy"),
+            _ => n,
+        }
+    };
+    assert_eq!(context.run_sync(panics, 7).await.ok(), Some(7));
+    assert_eq!(context.run_sync(|n: u32| n, 8).await.ok(), Some(8));
     context.close().await.unwrap();
 }

@@ -5,6 +5,7 @@ use super::descriptors::{Books, stop_books};
 use rustix::process::Pid;
 use std::cell::RefCell;
 use std::io;
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Which side of a fork one is on.
@@ -45,6 +46,32 @@ extern "C" fn after_in_child() {
     FORKED.store(true, Ordering::Relaxed);
     if let Ok(Some(mut books)) = STOPPED.try_with(RefCell::take) {
         books.close_all();
+    }
+}
+
+static IS_COPY: AtomicBool = AtomicBool::new(false);
+
+/// This process speaks on its connection from here on, and no fork of it does, by whomever it is made.
+pub(crate) fn claim_connection() {
+    static WATCHED: Once = Once::new();
+    // SAFETY: a function of the type asked for, which lives as long as the program and only sets a flag.
+    WATCHED.call_once(|| unsafe {
+        libc::pthread_atfork(None, None, Some(copied));
+    });
+    IS_COPY.store(false, Ordering::Relaxed);
+}
+
+extern "C" fn copied() {
+    IS_COPY.store(true, Ordering::Relaxed);
+}
+
+/// Ends a fork that a job has made of its worker and let return from the job: two answers would be one too many.
+pub(crate) fn end_copy() {
+    if IS_COPY.load(Ordering::Relaxed) {
+        let message =
+            b"offproc: a fork of a worker has returned from its job and ends here; the worker itself answers\n";
+        let _ = rustix::io::write(rustix::stdio::stderr(), message);
+        exit_at_once(0);
     }
 }
 

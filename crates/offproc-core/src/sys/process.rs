@@ -14,7 +14,15 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 fn open(pid: Pid) -> io::Result<Descriptor> {
-    let [pidfd] = Descriptor::open(|| Ok([pidfd_open(pid, PidfdFlags::empty())?]))?;
+    let open = || pidfd_open(pid, PidfdFlags::empty());
+    let [pidfd] = Descriptor::open(|| match open() {
+        Ok(pidfd) => Ok([pidfd]),
+        Err(e @ (Errno::NOSYS | Errno::PERM)) => Err(io::Error::new(
+            io::Error::from(e).kind(),
+            format!("the system has no `pidfd_open` for us ({e}); Linux 5.3 and later has it, a sandbox may forbid it"),
+        )),
+        Err(e) => Err(e.into()),
+    })?;
     Ok(pidfd)
 }
 

@@ -8,7 +8,7 @@ use super::stream_port::StreamPort;
 use super::trampoline::Exchange;
 use super::{fork_server, last_words, panic, stop, surroundings, trampoline};
 use crate::sys::descriptors::duplicate_high;
-use crate::sys::fork::{Alone, exit_at_once, is_forked};
+use crate::sys::fork::{Alone, claim_connection, exit_at_once, is_forked};
 use crate::sys::image::Image;
 use crate::sys::process::Extent;
 use crate::sys::shared_memory::SharedMemory;
@@ -63,6 +63,7 @@ enum End {
 /// From the first word to the last.
 fn introduce(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> io::Result<End> {
     let welcome = Welcome { build: Image::current().build(), inherited_memory };
+    claim_connection();
     let mut port = StreamPort::new(control, HELLO_LIMIT);
     let (hello, descriptors) = match set_up(&mut port, before) {
         Ok(Some(set_up)) => set_up,

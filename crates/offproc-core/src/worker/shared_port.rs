@@ -3,6 +3,7 @@
 use super::port::{Next, Port};
 use super::spin::{Place, Spin};
 use super::stream_port::StreamPort;
+use crate::sys::fork;
 use crate::sys::shared_memory::{SharedFutex, SharedMemory};
 use crate::wire::attachments::{Incoming, Outgoing};
 use crate::wire::frame::Kind;
@@ -72,6 +73,7 @@ impl Port for SharedPort {
     }
 
     fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>> {
+        fork::end_copy();
         Writer::new(&mut self.memory, 0, limit)
     }
 
@@ -93,6 +95,7 @@ impl Port for SharedPort {
     }
 
     fn tell(&mut self, stays: bool) -> io::Result<()> {
+        fork::end_copy();
         let turns = self.memory.turns();
         // A job that is there already goes elsewhere: the parent does not send one before it has the verdict.
         let leaves = !stays && turns.leave(self.turn);

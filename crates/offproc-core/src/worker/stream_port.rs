@@ -2,6 +2,7 @@
 
 use super::port::{Next, Port};
 use crate::sys::descriptors::Descriptor;
+use crate::sys::fork;
 use crate::sys::messages::send_with;
 use crate::wire::attachments::{self, Incoming, Outgoing};
 use crate::wire::codec;
@@ -158,6 +159,7 @@ impl Port for StreamPort {
     }
 
     fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>> {
+        fork::end_copy();
         self.job = None;
         self.out.clear();
         self.out.resize(HEADER, 0);
@@ -176,6 +178,7 @@ impl Port for StreamPort {
     }
 
     fn tell(&mut self, stays: bool) -> io::Result<()> {
+        fork::end_copy();
         let mut frame = [0; HEADER];
         frame::finish(if stays { Kind::Stays } else { Kind::Leaves }, &mut frame);
         self.send_all(&frame, &[])
