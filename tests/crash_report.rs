@@ -4,8 +4,10 @@ use offproc::{BrokenWorkerError, Error, Phase, WorkerContext};
 use offproc_tests::rendezvous::{Arrivals, Gate, arrive, pass};
 use offproc_tests::scratch::Scratch;
 use offproc_tests::waiting::{drive_until, until};
-use offproc_tests::{Case, WorkerKind, job, matrix};
+use offproc_tests::{Case, WorkerKind, isolated, job, matrix};
 use serde::{Serialize, de::DeserializeOwned};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 matrix!(
@@ -16,7 +18,16 @@ matrix!(
     tells_what_the_worker_has_used,
     is_printed_in_one_line_or_in_full,
     is_as_complete_for_an_abandoned_job,
+    tells_where_a_fault_was,
+    tells_of_a_stack_overflow,
+    tells_who_sent_the_signal,
+    tells_no_more_of_a_signal_than_it_is_asked_for,
+    tells_someone_s_kill_from_the_kernel_s,
+    has_the_last_lines_of_stderr,
+    does_not_wait_for_who_holds_stderr,
 );
+
+isolated!(a_worker_for_which_there_is_no_memory_is_told, stderr_is_whole_when_the_program_ends,);
 
 async fn death_of<A, R>(context: &WorkerContext, f: fn(A) -> R, argument: A) -> BrokenWorkerError
 where
@@ -173,4 +184,179 @@ async fn is_as_complete_for_an_abandoned_job(case: Case) {
     // The fork server is who reaps, and passes it on.
     assert!(death.user_time().is_some() || case.workers() != WorkerKind::ForkServer);
     assert!(death.user_time().is_some());
+}
+
+fn read_at(address: usize) -> u8 {
+    // SAFETY: there is no such thing, which is the point.
+    unsafe { std::ptr::read_volatile(address as *const u8) }
+}
+
+async fn tells_where_a_fault_was(case: Case) {
+    let context = case.builder().fault_details(true).open().unwrap();
+    let death = death_of(&context, read_at, 0x10).await;
+    let fault = death.fault().expect("it was asked for");
+    assert_eq!((fault.code(), fault.code_name(), fault.address()), (1, Some("SEGV_MAPERR"), Some(0x10)));
+    assert_eq!((fault.sender(), fault.system_call()), (None, None));
+    assert!(death.to_string().contains("was killed by SIGSEGV (SEGV_MAPERR at 0x10)"), "{death}");
+    context.close().await.unwrap();
+}
+
+#[expect(unconditional_recursion, reason = "until there is no stack any more")]
+fn recurse(depth: u64) -> u64 {
+    let block = std::hint::black_box([depth; 128]);
+    recurse(depth + 1) + block[0]
+}
+
+async fn tells_of_a_stack_overflow(case: Case) {
+    let context = case.builder().fault_details(true).open().unwrap();
+    let death = death_of(&context, recurse, 0).await;
+    let fault = death.fault().expect("the handler has a stack of its own");
+    assert!(fault.code_name().is_some_and(|name| name.starts_with("SEGV_")) && fault.address().is_some(), "{fault}");
+    context.close().await.unwrap();
+}
+
+async fn tells_who_sent_the_signal(case: Case) {
+    let context = case.builder().fault_details(true).open().unwrap();
+    for signal in [libc::SIGSEGV, libc::SIGFPE, libc::SIGSYS, libc::SIGTRAP] {
+        let death = death_of(&context, job::raise, signal).await;
+        let fault = death.fault().expect("it was asked for");
+        assert_eq!((fault.code_name(), fault.sender()), (Some("SI_USER"), Some(death.pid())), "{death}");
+        assert_eq!((fault.address(), fault.system_call()), (None, None));
+    }
+    // A fork of the worker that dies of a fault is not the worker.
+    let die_after_a_child = |()| {
+        job::fork_and(|| job::raise(libc::SIGFPE));
+        // SAFETY: any child will do.
+        unsafe { libc::wait(std::ptr::null_mut()) };
+        job::end_at_once(8);
+    };
+    let death = death_of(&context, die_after_a_child, ()).await;
+    assert_eq!((death.fault(), death.exit_status().and_then(|status| status.code())), (None, Some(8)));
+    context.close().await.unwrap();
+}
+
+async fn tells_no_more_of_a_signal_than_it_is_asked_for(case: Case) {
+    let context = case.context();
+    let caught = |()| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(line.trim(), 16).unwrap()
+    };
+    let mask = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP, libc::SIGSYS]
+        .iter()
+        .fold(0, |mask, signal| mask | 1_u64 << (signal - 1));
+    // Signals are at their defaults.
+    assert_eq!(context.run_sync(caught, ()).await.unwrap() & mask, 0);
+    let death = death_of(&context, read_at, 0x10).await;
+    assert_eq!((death.fault(), death.stderr()), (None, None));
+    context.close().await.unwrap();
+}
+
+async fn tells_someone_s_kill_from_the_kernel_s(case: Case) {
+    let context = case.context();
+    let death = death_of(&context, job::raise, libc::SIGKILL).await;
+    // Unless the kernel has killed a process at the same time, which it would count.
+    assert_eq!(death.oom_killed(), Some(false));
+    assert!(format!("{death:#}").contains("not by the kernel"), "{death:#}");
+    let death = death_of(&context, job::raise, libc::SIGTERM).await;
+    assert_eq!(death.oom_killed(), Some(false));
+    context.close().await.unwrap();
+}
+
+/// What has come out of this process's stderr, which is a file here.
+fn printed() -> String {
+    std::fs::read_to_string("/proc/self/fd/2").unwrap()
+}
+
+fn complain(lines: u32) {
+    for line in 1..=lines {
+        eprintln!("complaint {line}");
+    }
+}
+
+fn complain_and_die(lines: u32) {
+    complain(lines);
+    eprint!("and then");
+    job::end_at_once(1);
+}
+
+async fn has_the_last_lines_of_stderr(case: Case) {
+    let context = case.builder().keep_stderr(true).open().unwrap();
+    context.run_sync(complain, 3).await.unwrap();
+    let death = death_of(&context, complain_and_die, 100_000).await;
+    let expected: Vec<_> = (99_982..=100_000).map(|line| format!("complaint {line}")).collect();
+    assert_eq!(death.stderr(), Some(&*format!("{}\nand then", expected.join("\n"))));
+    assert!(format!("{death:#}").ends_with("\n    complaint 100000\n    and then"), "{death:#}");
+    // All of it came out, in order.
+    let all: String = (1..=3).chain(1..=100_000).map(|line| format!("complaint {line}\n")).collect();
+    until("all has come out", || printed().ends_with("and then")).await;
+    assert!(printed().contains(&format!("{all}and then")), "something is missing");
+    // A worker that has said nothing.
+    assert_eq!(death_of(&context, job::end_at_once, 1).await.stderr(), Some(""));
+    context.close().await.unwrap();
+}
+
+async fn does_not_wait_for_who_holds_stderr(case: Case) {
+    let scratch = Scratch::new();
+    let gate = Gate::new(&scratch, "gate");
+    let context = case.builder().keep_stderr(true).open().unwrap();
+    let die = |gate: String| {
+        eprintln!("the worker");
+        job::fork_and(|| {
+            assert!(pass(&gate));
+            eprintln!("what it has left behind");
+        });
+        job::end_at_once(1);
+    };
+    let death = death_of(&context, die, gate.ticket()).await;
+    assert_eq!(death.stderr(), Some("the worker\n"));
+    context.close().await.unwrap();
+    assert!(!printed().contains("left behind"));
+    gate.admit_one();
+    // It still reaches the terminal.
+    until("it has come out", || printed().contains("what it has left behind\n")).await;
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_program");
+
+/// A new memory control group inside of our own, with a limit. `None` where we may not make one.
+fn small_group(bytes: u64) -> Option<PathBuf> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    groups.lines().find_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        let (root, limit) = match controllers {
+            "" => ("/sys/fs/cgroup", "memory.max"),
+            "memory" => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            _ => return None,
+        };
+        let own = Path::new(root).join(path.trim_start_matches('/'));
+        let group = own.join(format!("offproc-test-{}", std::process::id()));
+        std::fs::create_dir(&group).ok()?;
+        if std::fs::write(group.join(limit), bytes.to_string()).is_err() {
+            std::fs::remove_dir(&group).unwrap();
+            return None;
+        }
+        Some(group)
+    })
+}
+
+fn a_worker_for_which_there_is_no_memory_is_told() {
+    let Some(group) = small_group(64 << 20) else {
+        println!("skipped: this user may not make control groups");
+        return;
+    };
+    let output = Command::new(PROGRAM).arg("out-of-memory").arg(&group).output().unwrap();
+    // It takes a moment until the kernel has noticed that they are gone.
+    offproc_tests::waiting::blocking_until(|| std::fs::remove_dir(&group).is_ok(), || "the group stays".to_owned());
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(printed, "Some(false) Some(true) Some(false)\n", "{output:?}");
+}
+
+fn stderr_is_whole_when_the_program_ends() {
+    let expected: String = (1..=10_000).map(|line| format!("complaint {line}\n")).collect();
+    for how in ["idle", "dead", "exit"] {
+        let output = Command::new(PROGRAM).args(["complain", how]).output().unwrap();
+        assert!(output.status.success(), "{how}");
+        assert!(String::from_utf8_lossy(&output.stderr) == expected, "{how}: {}", output.stderr.len());
+    }
 }

@@ -20,7 +20,7 @@ mod sys;
 mod wire;
 mod worker;
 
-pub use error::{BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, Phase};
+pub use error::{BrokenWorkerError, DecodeError, EncodeError, Error, Fault, PanicError, Phase};
 pub use fd::Fd;
 pub use parent::keeper::entrust;
 pub use parent::launcher::Launcher;
@@ -54,6 +54,12 @@ pub fn init() {
 #[must_use]
 pub fn is_forked() -> bool {
     sys::fork::is_forked()
+}
+
+/// Waits until what workers have written to stderr has come out, where it goes through this process; until the deadline
+/// at most. For the end of the program.
+pub fn settle_stderr(deadline: std::time::Instant) {
+    parent::tee::settle(deadline);
 }
 
 /// Runs `hook` at the orderly end of the program.

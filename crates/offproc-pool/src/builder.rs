@@ -181,6 +181,30 @@ impl WorkerContextBuilder {
         self
     }
 
+    /// Whether the last lines that a worker wrote to stderr are kept for the report of its death,
+    /// [`BrokenWorkerError::stderr`](crate::BrokenWorkerError::stderr); `false` by default. It reaches the program's stderr
+    /// all the same.
+    ///
+    /// With `true`, a worker's stderr is a pipe, which a thread of the program reads and writes on: programs that look see no
+    /// terminal there (and may leave out colours), and the order of what different processes print is not kept to the
+    /// line. The pipe is one descriptor for each worker. What a process that outlives the program writes there is lost.
+    pub fn keep_stderr(mut self, keep: bool) -> Self {
+        self.settings.keep_stderr = keep;
+        self
+    }
+
+    /// Whether the report of a worker's death tells what its signal was about, in
+    /// [`BrokenWorkerError::fault`](crate::BrokenWorkerError::fault): the address of a bad access, the system call that a
+    /// filter refused, or who sent the signal; `false` by default.
+    ///
+    /// No system tells the parent that. With `true`, workers have handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP and
+    /// SIGSYS, which pass it on; the worker then dies of the signal as ever, core dump included. What `init` or a job
+    /// installs for these signals comes first.
+    pub fn fault_details(mut self, tell: bool) -> Self {
+        self.settings.fault_details = tell;
+        self
+    }
+
     /// Sets an environment variable in workers.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.settings.environment.push((name.into(), Some(value.into())));

@@ -158,6 +158,18 @@ impl WorkerContext {
         self.shared().settings.kill_tree
     }
 
+    /// See [`WorkerContextBuilder::keep_stderr`].
+    #[must_use]
+    pub fn keep_stderr(&self) -> bool {
+        self.shared().settings.keep_stderr
+    }
+
+    /// See [`WorkerContextBuilder::fault_details`].
+    #[must_use]
+    pub fn fault_details(&self) -> bool {
+        self.shared().settings.fault_details
+    }
+
     /// See [`WorkerContextBuilder::env`]: what is set, and what is removed, in order.
     #[must_use]
     pub fn env(&self) -> &[(OsString, Option<OsString>)] {

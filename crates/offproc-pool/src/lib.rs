@@ -47,6 +47,6 @@ pub use self::{
 };
 #[cfg(not(loom))]
 pub use offproc_core::{
-    BrokenWorkerError, DecodeError, EncodeError, Error, PanicError, Phase, Resource, Runtime, Signals, Transport,
-    WorkerType,
+    BrokenWorkerError, DecodeError, EncodeError, Error, Fault, PanicError, Phase, Resource, Runtime, Signals,
+    Transport, WorkerType,
 };

@@ -36,6 +36,9 @@ fn end_all() {
         // After its workers: a fork server is who reaps them.
         shared.launcher.end(*deadline);
     }
+    for (_, _, deadline) in &ends {
+        offproc_core::settle_stderr(*deadline);
+    }
 }
 
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(24 * 3600);

@@ -64,7 +64,7 @@
 pub use offproc_core::{Fd, SharedBytes, init, should_stop};
 pub use offproc_pool::{
     Acquire, BrokenWorkerError, CacheScope, CacheScopeExt, Call, CallTimes, ConfigError, DecodeError, EncodeError,
-    Error, InCacheScope, Limiter, PanicError, Permit, Phase, Resource, RunSync, Runtime, ScopeError, Signals,
+    Error, Fault, InCacheScope, Limiter, PanicError, Permit, Phase, Resource, RunSync, Runtime, ScopeError, Signals,
     Statistics, TimedCall, Transport, WorkerContext, WorkerContextBuilder, WorkerType, cache_scope,
     configure_default_context, current_default_worker_limiter, default_context_statistics, run_sync,
 };

@@ -20,6 +20,8 @@ fn main() {
         ["exit-before-the-verdict"] => exit_before_the_verdict(),
         ["go", workers, executor, how] => go(workers, executor, how),
         ["go-before-hello"] => go_before_hello(),
+        ["out-of-memory", group] => out_of_memory(group),
+        ["complain", how] => complain(how),
         ["print"] => print(),
         ["give-up-starts"] => give_up_starts(),
         ["without-its-file"] => without_its_file(),
@@ -241,6 +243,47 @@ fn exit_before_the_verdict() {
         assert!(futures::poll!(&mut second).is_pending());
         std::process::exit(0);
     });
+}
+
+/// Joins a group with little memory, where a worker dies of a signal, another of want of memory, and one more of a
+/// signal.
+fn out_of_memory(group: &str) {
+    let eat = |()| {
+        let mut all = Vec::new();
+        loop {
+            all.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+        }
+    };
+    let eat: fn(()) = eat;
+    let oom_killed = |end: Result<(), offproc::Error>| match end {
+        Err(offproc::Error::BrokenWorker(death)) => death.oom_killed(),
+        other => panic!("not a broken worker: {other:?}"),
+    };
+    std::fs::write(format!("{group}/cgroup.procs"), std::process::id().to_string()).expect("it may join");
+    block_on(async {
+        let first = oom_killed(run_sync(job::raise, libc::SIGKILL).await);
+        let second = oom_killed(run_sync(eat, ()).await);
+        let third = oom_killed(run_sync(job::raise, libc::SIGKILL).await);
+        println!("{first:?} {second:?} {third:?}");
+    });
+}
+
+/// A worker says a lot on its stderr; then the program ends.
+fn complain(how: &str) {
+    let complain = |()| (1..=10_000).for_each(|line| eprintln!("complaint {line}"));
+    let complain_and_die = |()| {
+        (1..=10_000).for_each(|line| eprintln!("complaint {line}"));
+        job::end_at_once(1);
+    };
+    let context = WorkerContext::builder().keep_stderr(true).open().expect("a valid context");
+    let call = match how {
+        "dead" => context.run_sync(complain_and_die, ()),
+        _ => context.run_sync(complain, ()),
+    };
+    assert_eq!(block_on(async { call.await }).is_ok(), how != "dead");
+    if how == "exit" {
+        std::process::exit(0);
+    }
 }
 
 fn print() {

@@ -1,4 +1,5 @@
 use super::death::{Death, Task};
+use super::fault::Fault;
 use super::phase::Phase;
 use std::fmt;
 use std::panic::Location;
@@ -150,6 +151,41 @@ impl BrokenWorkerError {
     #[must_use]
     pub fn peak_memory(&self) -> Option<u64> {
         self.first().end.peak_memory
+    }
+
+    /// What the kernel said of the signal that killed the worker: where a fault was, or who sent it. `None` unless the
+    /// context has [`fault_details`](https://docs.rs/offproc/latest/offproc/struct.WorkerContextBuilder.html#method.fault_details)
+    /// and the signal is one of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP and SIGSYS.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.first().end.fault
+    }
+
+    /// Whether the worker left a core dump, as far as the kernel knows; where that is, is the system's to say.
+    #[must_use]
+    pub fn core_dumped(&self) -> bool {
+        self.exit_status().is_some_and(crate::sys::status::core_dumped)
+    }
+
+    /// Whether the kernel's out-of-memory killer killed the worker. `None` where that cannot be told.
+    ///
+    /// # Platform-specific behaviour
+    ///
+    /// Linux does not tell who sent a SIGKILL, but counts those of its own. `true`: the memory control group of the
+    /// program has counted one since the worker was started that no other worker accounts for. `false`: it has not, or
+    /// the worker died of something else, or was killed by this program. A program without such a group of its own has
+    /// only the count of the whole system, which can say `false` but not `true`.
+    #[must_use]
+    pub fn oom_killed(&self) -> Option<bool> {
+        self.first().end.by_oom_killer
+    }
+
+    /// The last lines that the worker, or what it has started, wrote to stderr: 20 lines and 64 KiB at most. `None`
+    /// unless the context has
+    /// [`keep_stderr`](https://docs.rs/offproc/latest/offproc/struct.WorkerContextBuilder.html#method.keep_stderr).
+    #[must_use]
+    pub fn stderr(&self) -> Option<&str> {
+        self.first().last_lines()
     }
 
     /// How many workers the error tells of; never 0.

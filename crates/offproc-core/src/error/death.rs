@@ -1,5 +1,6 @@
 //! What is known of the end of one worker.
 
+use super::fault::Fault;
 use super::phase::Phase;
 use crate::sys::image::Image;
 use crate::sys::reap::Usage;
@@ -30,6 +31,10 @@ pub(crate) struct End {
     pub(crate) usage: Option<Usage>,
     /// In bytes.
     pub(crate) peak_memory: Option<u64>,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) by_oom_killer: Option<bool>,
+    /// What is kept of what it has written there.
+    pub(crate) stderr: Option<String>,
 }
 
 /// The function that a worker was given to run.
@@ -56,11 +61,26 @@ impl Death {
         self.phase == Phase::Job
     }
 
+    /// The last lines of its stderr.
+    pub(crate) fn last_lines(&self) -> Option<&str> {
+        const MOST: usize = 20;
+        let text = self.end.stderr.as_deref()?;
+        let lines = text.strip_suffix('\n').unwrap_or(text);
+        let from = lines.rmatch_indices('\n').nth(MOST - 1).map_or(0, |(at, _)| at + 1);
+        Some(&text[from..])
+    }
+
     fn how(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.offence, self.end.status) {
             (Some(offence), _) => write!(f, "was killed for not keeping to the protocol ({offence})")?,
             (None, Some(status)) => status::describe(status, f)?,
             (None, None) => f.write_str("ended in an unknown way")?,
+        }
+        if let Some(fault) = self.end.fault {
+            write!(f, " ({fault})")?;
+        }
+        if self.end.by_oom_killer == Some(true) {
+            f.write_str(" for want of memory")?;
         }
         Ok(())
     }
@@ -89,6 +109,19 @@ impl Death {
         }
         if let Some(memory) = self.end.peak_memory {
             write!(f, "\n  peak memory  {}", Bytes(memory))?;
+        }
+        if self.end.status.is_some_and(status::is_kill) {
+            f.write_str(match self.end.by_oom_killer {
+                Some(true) => "\n  killed by    the kernel, for want of memory",
+                Some(false) => "\n  killed by    a process, not by the kernel for want of memory",
+                None => "\n  killed by    a process, or the kernel for want of memory",
+            })?;
+        }
+        if let Some(stderr) = self.last_lines() {
+            f.write_str("\n  stderr")?;
+            for line in stderr.lines() {
+                write!(f, "\n    {line}")?;
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 mod broken;
 mod codec;
 pub(crate) mod death;
+mod fault;
 mod panic;
 mod phase;
 
@@ -11,6 +12,7 @@ use std::{fmt, io};
 
 pub use broken::BrokenWorkerError;
 pub use codec::{DecodeError, EncodeError};
+pub use fault::Fault;
 pub use panic::PanicError;
 pub use phase::Phase;
 

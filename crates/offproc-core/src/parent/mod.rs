@@ -13,6 +13,8 @@ pub(crate) mod shared;
 pub(crate) mod spawn;
 pub(crate) mod start;
 pub(crate) mod stream;
+pub(crate) mod tee;
 mod turn;
+pub(crate) mod witness;
 pub(crate) mod worker;
 pub(crate) mod worker_type;

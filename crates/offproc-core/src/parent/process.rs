@@ -2,6 +2,7 @@
 //! waits.
 
 use super::keeper;
+use super::witness::Witness;
 use crate::error::death::{Death, End};
 use crate::error::{BrokenWorkerError, Phase};
 use crate::sys::fork::is_forked;
@@ -41,6 +42,7 @@ pub(crate) struct Process {
     kill_tree: AtomicBool,
     // Its end was told as an error, once.
     blamed: AtomicBool,
+    witness: OnceLock<Witness>,
     hook: Mutex<Option<Hook>>,
 }
 
@@ -71,6 +73,7 @@ impl Process {
             excused: AtomicBool::new(false),
             kill_tree: AtomicBool::new(false),
             blamed: AtomicBool::new(false),
+            witness: OnceLock::new(),
             hook: Mutex::new(None),
         })
     }
@@ -151,6 +154,17 @@ impl Process {
         self.child.get()
     }
 
+    pub(crate) fn set_witness(&self, witness: Witness) {
+        let _ = self.witness.set(witness);
+    }
+
+    /// For the end of the program: what is there of its stderr is to come out.
+    pub(crate) fn print_last_words(&self) {
+        if let Some(stderr) = self.witness.get().and_then(Witness::stderr) {
+            let _ = stderr.last_words();
+        }
+    }
+
     /// It has told how much memory is counted for it that was another's.
     pub(crate) fn set_inherited_memory(&self, bytes: u64) {
         self.inherited_memory.store(bytes, Ordering::Relaxed);
@@ -158,14 +172,18 @@ impl Process {
 
     /// The process has ended and been reaped; `None` where somebody else was told how.
     pub(crate) fn record_end(&self, how: Option<Reaped>) {
-        let end = End {
+        let mut end = End {
             at: Some(Instant::now()),
             status: how.map(|how| how.status()),
             usage: how.map(|how| how.usage),
             peak_memory: how
                 .map(|how| how.usage.memory)
                 .filter(|memory| *memory > self.inherited_memory.load(Ordering::Relaxed)),
+            ..End::default()
         };
+        if let Some(witness) = self.witness.get() {
+            witness.testify(self.pid(), self.kill_wanted.load(Ordering::SeqCst), &mut end);
+        }
         // Under the lock, so that a hook installed meanwhile either sees the end or is seen here.
         let hook = {
             let mut hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner);

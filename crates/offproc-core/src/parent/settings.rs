@@ -63,6 +63,10 @@ pub struct Settings {
     pub limits: Vec<(Resource, u64)>,
     /// Whether what a worker has started is killed with it.
     pub kill_tree: bool,
+    /// Whether workers tell of the faults that end them.
+    pub fault_details: bool,
+    /// Whether the end of a worker's stderr is kept.
+    pub keep_stderr: bool,
 }
 
 impl Default for Settings {
@@ -87,6 +91,8 @@ impl Default for Settings {
             spin: Duration::from_micros(50),
             limits: Vec::new(),
             kill_tree: false,
+            fault_details: false,
+            keep_stderr: false,
         }
     }
 }
@@ -120,6 +126,7 @@ impl Settings {
             init: place(self.init.map(|init| init as usize))?,
             sandbox: place(self.sandbox.map(|sandbox| sandbox as usize))?,
             retirement: self.retirement()?,
+            has_stderr: self.keep_stderr,
             shared_memory: shared_memory.then_some(self.spin),
         }))
     }
@@ -140,6 +147,7 @@ impl Settings {
                 cpus: self.cpus.clone(),
                 limits: self.limits.clone(),
                 kill_tree: self.kill_tree,
+                fault_details: self.fault_details,
             },
             // Its workers change themselves; the server only keeps out of the way of signals.
             Role::ForkServer { .. } => Surroundings { signals: Signals::IgnoreTerminate, ..Surroundings::default() },

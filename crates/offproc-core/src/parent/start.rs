@@ -6,6 +6,7 @@ use super::runtime::Host;
 use super::settings::{Settings, Transport};
 use super::stream::StreamLine;
 use super::turn::Turn;
+use super::witness::Witness;
 use super::worker::{Said, Worker};
 use crate::error::death::Task;
 use crate::error::{BrokenWorkerError, DecodeError, Error, Phase};
@@ -49,6 +50,9 @@ impl Worker {
                 Transport::Stream => None,
             };
             let hello = settings.hello(shared.is_some()).map_err(|reason| Error::Spawn(io::Error::other(reason)))?;
+            let (witness, stderr) = Witness::new(settings, &launched.lifeline).map_err(Error::Spawn)?;
+            launched.process.0.set_witness(witness);
+            launched.descriptors.extend(stderr);
             if let Some(shared) = &mut shared {
                 launched.descriptors.append(&mut shared.theirs);
             }

@@ -395,6 +395,7 @@ impl WorkerProcess {
 
     /// Notes that it was asked to leave.
     pub(super) fn set_leaving(&self) {
+        self.0.set_leaving();
         self.0.set_phase(Phase::Shutdown);
     }
 
@@ -411,5 +412,6 @@ impl WorkerProcess {
             self.0.kill();
             self.0.wait_until(Instant::now() + LAST);
         }
+        self.0.print_last_words();
     }
 }

@@ -116,6 +116,15 @@ fn pair_of(kind: SocketType) -> io::Result<(Descriptor, Descriptor)> {
     Ok((a, b))
 }
 
+/// A pipe, close-on-exec from birth as well: where to read, and where to write.
+pub(crate) fn pipe() -> io::Result<(Descriptor, Descriptor)> {
+    let [read, write] = Descriptor::open(|| {
+        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+        Ok([above_standard(read)?, above_standard(write)?])
+    })?;
+    Ok((read, write))
+}
+
 /// Whether so many more descriptors can be opened now.
 pub(crate) fn has_room_for(count: usize) -> io::Result<()> {
     (0..count.div_ceil(2)).map(|_| pair()).collect::<io::Result<Vec<_>>>().map(drop)

@@ -1,16 +1,17 @@
 //! The lifeline: what ends a worker when its parent goes.
 //!
-//! One end of a socket pair is the worker's, the other only the parent's; nothing is ever sent on it. When the parent
+//! One end of a socket pair is the worker's, the other only the parent's; nothing is ever sent to the worker on it. When the parent
 //! goes, by whatever road, the kernel closes its end and, as the worker has asked for, sends the worker SIGKILL: a
 //! signal that reaches it in an endless loop, stopped, or with every signal blocked. No thread waits for it, and it
 //! is the process that counts, not the thread that started the worker (as it is with `PR_SET_PDEATHSIG`).
 #![allow(unsafe_code)]
 
+use super::faults;
 use super::fork::exit_at_once;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
 /// Open for the life of the process: closing it would cut the line.
@@ -42,6 +43,15 @@ pub(crate) fn hold_maker(maker: Pid) {
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     if getppid() != Some(maker) {
         exit_at_once(0); // it went before that
+    }
+}
+
+/// From here on a fault that ends this process is told on its line.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn tell_faults() -> io::Result<()> {
+    match &*HELD.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(line) => faults::tell_on(line.as_fd()),
+        None => Err(io::ErrorKind::NotFound.into()),
     }
 }
 

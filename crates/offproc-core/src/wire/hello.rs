@@ -43,6 +43,8 @@ pub(crate) struct Service {
     /// `fn()`, the last thing before the first job.
     pub(crate) sandbox: Option<Place>,
     pub(crate) retirement: Retirement,
+    /// Its stderr comes with the hello, next to the lifeline.
+    pub(crate) has_stderr: bool,
     /// Over shared memory, whose descriptors come with the hello, looking for so long before it sleeps; or over the
     /// connection itself.
     pub(crate) shared_memory: Option<Duration>,
@@ -78,6 +80,8 @@ pub(crate) struct Surroundings {
     pub(crate) limits: Vec<(Resource, u64)>,
     /// What it starts ends with it, or with the program.
     pub(crate) kill_tree: bool,
+    /// It tells of the faults that end it.
+    pub(crate) fault_details: bool,
 }
 
 /// Which signals reach the workers of a context.

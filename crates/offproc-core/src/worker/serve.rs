@@ -169,6 +169,10 @@ fn set_up(port: &mut StreamPort, before: impl FnOnce()) -> Result<Option<(Hello,
             hello.build
         ));
     }
+    if matches!(&hello.role, Role::Worker(service) if service.has_stderr) {
+        let stderr = descriptors.next().ok_or("the parent sent no stderr")?;
+        rustix::stdio::dup2_stderr(stderr).map_err(|e| format!("its stderr: {e}"))?;
+    }
     // `ps`, `top` and `/proc/*/comm` show it.
     let _ = rustix::thread::set_name(match hello.role {
         Role::Worker(_) => c"offproc-worker",

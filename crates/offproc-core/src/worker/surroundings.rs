@@ -15,6 +15,9 @@ pub(super) fn apply(wanted: &Surroundings) -> Result<(), String> {
     if wanted.kill_tree {
         lifeline::extend_to_group().map_err(|e| format!("the lifeline of its group: {e}"))?;
     }
+    if wanted.fault_details {
+        lifeline::tell_faults().map_err(|e| format!("handlers for faults: {e}"))?;
+    }
     for (name, value) in &wanted.environment {
         environment::set(name, value.as_ref());
     }

@@ -1,0 +1,58 @@
+use crate::sys::faults::Record;
+use std::fmt;
+
+/// What the kernel said of the signal that killed a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault(pub(crate) Record);
+
+impl Fault {
+    /// The signal's code, `si_code`.
+    #[must_use]
+    pub fn code(&self) -> i32 {
+        self.0.code
+    }
+
+    /// The name of the code, such as `SEGV_MAPERR` (there is nothing at that address) or `SI_USER` (sent by `kill`).
+    #[must_use]
+    pub fn code_name(&self) -> Option<&'static str> {
+        crate::sys::status::code_name(self.0.signal, self.0.code)
+    }
+
+    /// The address that it is about: of the memory, or for SIGILL, SIGFPE, SIGTRAP and SIGSYS of the instruction.
+    /// `None` where the kernel does not tell, and for a signal that was sent.
+    #[must_use]
+    pub fn address(&self) -> Option<u64> {
+        (!self.is_sent() && self.0.code != libc::SI_KERNEL).then_some(self.0.address)
+    }
+
+    /// The process that sent the signal; `None` where it was a fault.
+    #[must_use]
+    pub fn sender(&self) -> Option<u32> {
+        u32::try_from(self.0.number).ok().filter(|_| self.is_sent())
+    }
+
+    /// For SIGSYS: the number of the system call that a filter has refused.
+    #[must_use]
+    pub fn system_call(&self) -> Option<i32> {
+        (self.0.signal == libc::SIGSYS && !self.is_sent()).then_some(self.0.number)
+    }
+
+    fn is_sent(&self) -> bool {
+        self.0.code <= 0
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code_name() {
+            Some(name) => f.write_str(name)?,
+            None => write!(f, "code {}", self.0.code)?,
+        }
+        match (self.sender(), self.system_call(), self.address()) {
+            (Some(sender), _, _) => write!(f, ", sent by process {sender}"),
+            (_, Some(call), _) => write!(f, ", system call {call}"),
+            (_, _, Some(address)) => write!(f, " at {address:#x}"),
+            _ => Ok(()),
+        }
+    }
+}
