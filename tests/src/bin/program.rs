@@ -270,9 +270,9 @@ fn out_of_memory(group: &str) {
 
 /// A worker says a lot on its stderr; then the program ends.
 fn complain(how: &str) {
-    let complain = |()| (1..=10_000).for_each(|line| eprintln!("complaint {line}"));
+    let complain = |()| (1..=6_000).for_each(|line| eprintln!("complaint {line}"));
     let complain_and_die = |()| {
-        (1..=10_000).for_each(|line| eprintln!("complaint {line}"));
+        (1..=6_000).for_each(|line| eprintln!("complaint {line}"));
         job::end_at_once(1);
     };
     let context = WorkerContext::builder().keep_stderr(true).open().expect("a valid context");
@@ -281,6 +281,7 @@ fn complain(how: &str) {
         _ => context.run_sync(complain, ()),
     };
     assert_eq!(block_on(async { call.await }).is_ok(), how != "dead");
+    println!("ends");
     if how == "exit" {
         std::process::exit(0);
     }
