@@ -122,7 +122,8 @@ impl BrokenWorkerError {
         self.first().task.and_then(|task| task.caller)
     }
 
-    /// How long the worker had its job, by the wall clock. `None` where it had none.
+    /// How long the worker had its job, by the wall clock, from when its caller began to wait for the result. `None`
+    /// where it had none.
     #[must_use]
     pub fn ran_for(&self) -> Option<Duration> {
         self.first().ran_for

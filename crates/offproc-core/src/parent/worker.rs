@@ -246,7 +246,8 @@ impl Worker {
         if death.phase == Phase::Job {
             let until = death.end.at.unwrap_or_else(Instant::now);
             death.task = self.task;
-            death.ran_for = self.since.map(|since| until.saturating_duration_since(since));
+            // None: it was over before anybody had to wait for it.
+            death.ran_for = Some(self.since.map_or(Duration::ZERO, |since| until.saturating_duration_since(since)));
         }
         error
     }
