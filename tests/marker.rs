@@ -1,7 +1,9 @@
 //! The marker in the environment alone makes nobody a worker.
 
+use offproc_tests::hostile::{HELLO, frame, say_on};
 use offproc_tests::isolated;
-use std::os::fd::OwnedFd;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output, Stdio};
 
@@ -11,6 +13,7 @@ isolated!(
     with_a_datagram_socket_is_refused,
     with_a_parent_that_changed_its_mind_ends_quietly,
     with_a_parent_that_talks_nonsense_is_refused,
+    with_a_parent_of_another_build_is_refused,
     without_it_nothing_happens,
 );
 
@@ -54,11 +57,26 @@ fn with_a_parent_that_changed_its_mind_ends_quietly() {
 }
 
 fn with_a_parent_that_talks_nonsense_is_refused() {
-    use std::io::Write;
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     ours.write_all(&[0xff; 64]).unwrap();
     let output = marked(&mut Command::new(PROGRAM), OwnedFd::from(theirs));
     assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+}
+
+/// As when a program without `/proc` has been replaced by a new build: functions travel as offsets in the executable, so
+/// the worker would run whatever is there in the new one.
+fn with_a_parent_of_another_build_is_refused() {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let (_lifeline, worker_lifeline) = UnixStream::pair().unwrap();
+    // The fingerprint of the build, the depth and the frame limit; a fork server that preloads nothing; and
+    // surroundings that are left as they are.
+    let hello = [&[1, 1, 100][..], &[1, 0, 0], &[0; 8]].concat();
+    assert!(say_on(ours.as_fd(), &frame(HELLO, &hello), &[worker_lifeline.into()]));
+    let output = marked(&mut Command::new(PROGRAM), OwnedFd::from(theirs));
+    assert!(!output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+    let mut said = Vec::new();
+    ours.read_to_end(&mut said).unwrap();
+    assert!(String::from_utf8_lossy(&said).contains("the worker is of another build of the program"), "{said:?}");
 }
 
 fn without_it_nothing_happens() {

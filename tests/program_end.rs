@@ -1,8 +1,8 @@
 //! When a program ends, by whatever road, its workers end with it.
 
-use offproc_tests::isolated;
 use offproc_tests::process::{has_ended, must_end, send};
 use offproc_tests::scratch::{Scratch, trace};
+use offproc_tests::{Executor, isolated};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
@@ -108,9 +108,12 @@ fn a_panic_in_main_ends_workers() {
 fn nothing_is_printed_on_a_clean_end() {
     let _scratch = in_scratch();
     for workers in ["spawn", "fork_server", "fork"] {
-        for how in ["idle", "busy"] {
-            let output = run(&["end", workers, how]);
-            assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{workers} {how}: {output:?}");
+        for executor in Executor::ALL {
+            for how in ["idle", "busy"] {
+                let output = run(&["end", workers, &format!("{executor:?}"), how]);
+                let is_clean = output.status.success() && output.stdout.is_empty() && output.stderr.is_empty();
+                assert!(is_clean, "{workers} {executor:?} {how}: {output:?}");
+            }
         }
     }
 }

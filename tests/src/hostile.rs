@@ -88,7 +88,12 @@ pub fn frame(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// Says something on the connection, with descriptors; false when the parent has closed it.
-pub fn say(mut bytes: &[u8], descriptors: &[OwnedFd]) -> bool {
+pub fn say(bytes: &[u8], descriptors: &[OwnedFd]) -> bool {
+    say_on(control(), bytes, descriptors)
+}
+
+/// Says something on a connection, with descriptors; false when the other side has closed it.
+pub fn say_on(connection: BorrowedFd<'_>, mut bytes: &[u8], descriptors: &[OwnedFd]) -> bool {
     let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -96,7 +101,7 @@ pub fn say(mut bytes: &[u8], descriptors: &[OwnedFd]) -> bool {
         assert!(ancillary.push(SendAncillaryMessage::ScmRights(&borrowed)));
     }
     while !bytes.is_empty() {
-        match rustix::net::sendmsg(control(), &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL) {
+        match rustix::net::sendmsg(connection, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL) {
             Ok(count) => bytes = &bytes[count..],
             Err(rustix::io::Errno::INTR) => {}
             Err(_) => return false,

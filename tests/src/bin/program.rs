@@ -15,7 +15,8 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match &arguments[..] {
         ["linger", workers] => linger(workers),
-        ["end", workers, how] => end(workers, how),
+        ["end", workers, how] => end(workers, Executor::FuturesBlockOn, how),
+        ["end", workers, executor, how] => end(workers, executor_named(executor), how),
         ["tree", workers, how] => tree(workers, how),
         ["exit-before-the-verdict"] => exit_before_the_verdict(),
         ["go", workers, executor, how] => go(workers, executor, how),
@@ -51,6 +52,10 @@ fn worker_type(workers: &str) -> WorkerType {
         "fork" => unsafe { WorkerType::fork() },
         other => panic!("no kind of worker: {other}"),
     }
+}
+
+fn executor_named(name: &str) -> Executor {
+    Executor::ALL.into_iter().find(|known| format!("{known:?}") == name).expect("an executor")
 }
 
 fn context(workers: &str) -> WorkerContext {
@@ -110,18 +115,20 @@ fn give_up_starts() {
 fn say_nothing(_: ()) {}
 
 /// Leaves an idle worker, and an abandoned job that never ends.
-fn end(workers: &str, how: &str) {
+fn end(workers: &str, executor: Executor, how: &str) {
     let context = context(workers);
-    let two = Limiter::new(2);
-    block_on(async { context.run_sync(|()| (), ()).limiter(&two).await }).expect("a worker");
-    block_on(async { run_sync(|()| (), ()).await }).expect("a worker of the default context");
-    if how != "idle" {
-        let mut call = context.run_sync(|()| -> () { job::spin() }, ()).limiter(&two).into_future();
-        block_on(async {
+    let is_idle = how == "idle";
+    // It goes on after the runtime has ended.
+    let _context = executor.block_on(async move {
+        let two = Limiter::new(2);
+        context.run_sync(|()| (), ()).limiter(&two).await.expect("a worker");
+        run_sync(|()| (), ()).await.expect("a worker of the default context");
+        if !is_idle {
+            let mut call = context.run_sync(|()| -> () { job::spin() }, ()).limiter(&two).into_future();
             assert!(futures::poll!(&mut call).is_pending());
-        });
-        drop(call);
-    }
+        }
+        context
+    });
     match how {
         "exit" => std::process::exit(0),
         "panic" => panic!("the program gives up"),
@@ -133,7 +140,7 @@ fn end(workers: &str, how: &str) {
 /// `init`, and a fork server in `preload`. When they are there, says the other end of stdin, the thread ends, and then
 /// the program, as it is told.
 fn go(workers: &str, executor: &str, how: &str) {
-    let executor = Executor::ALL.into_iter().find(|known| format!("{known:?}") == executor).expect("an executor");
+    let executor = executor_named(executor);
     let workers = worker_type(workers);
     let thread = std::thread::spawn(move || {
         executor.block_on(async move {
