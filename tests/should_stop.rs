@@ -28,26 +28,20 @@ const LONG: Duration = Duration::from_millis(600);
 const LONGER: Duration = Duration::from_millis(900);
 const MIB: usize = 1 << 20;
 
-/// Works until it is told to stop, in as many threads; how far it has come.
-fn work_until_told(threads: usize) -> u64 {
-    let work = || {
-        let mut steps = 0;
-        while !should_stop() {
-            steps += 1;
-        }
-        steps
-    };
+/// Works until it is told to stop, in as many threads.
+fn work_until_told(threads: usize) {
+    let work = || while !should_stop() {};
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        work() + others.into_iter().map(|other| other.join().expect("it only counts")).sum::<u64>()
-    })
+        (1..threads).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
 }
 
 async fn is_true_past_the_time_limit(case: Case) {
     let context = case.context();
     for threads in [1, 3] {
         let start = Instant::now();
-        assert!(context.run_sync(work_until_told, threads).soft_time_limit(SHORT).await.unwrap() > 0);
+        context.run_sync(work_until_told, threads).soft_time_limit(SHORT).await.unwrap();
         assert!(start.elapsed() >= SHORT);
     }
     context.close().await.unwrap();
@@ -138,7 +132,7 @@ async fn comes_before_the_hard_limit(case: Case) {
     let context = case.context();
     let hard = Duration::from_secs(60);
     let heeds = context.run_sync(work_until_told, 1).soft_time_limit(SHORT).time_limit(hard).cpu_limit(hard);
-    assert!(heeds.await.unwrap() > 0);
+    heeds.await.unwrap();
     let ignores = context.run_sync(|()| -> () { job::spin() }, ()).soft_time_limit(SHORT).time_limit(SHORT * 5);
     assert!(matches!(ignores.await, Err(Error::TimedOut)));
     context.close().await.unwrap();

@@ -48,7 +48,7 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// }
 ///
 /// let counted = run_sync(count_up, ()).soft_time_limit(Duration::from_millis(10)).await?;
-/// assert!(counted > 0);
+/// println!("{counted} in 10 ms");
 /// # Ok::<(), offproc::Error>(())
 /// # }).unwrap();
 /// ```
