@@ -2,7 +2,7 @@
 
 use offproc::Limiter;
 use offproc_tests::process::{kill, must_end};
-use offproc_tests::rendezvous::{Arrivals, Gate};
+use offproc_tests::rendezvous::{Arrivals, Gate, pass};
 use offproc_tests::scratch::Scratch;
 use offproc_tests::waiting::{drive_until, until};
 use offproc_tests::{Case, job, matrix};
@@ -90,7 +90,10 @@ async fn runs_elsewhere_what_was_meant_for_a_worker_that_died_idle(case: Case) {
 async fn counts_its_workers(case: Case) {
     let scratch = Scratch::new();
     let (arrivals, gate) = (Arrivals::new(&scratch, "arrivals"), Gate::new(&scratch, "gate"));
-    let context = case.context();
+    // So that none is ready before it was counted.
+    let start = Gate::new(&scratch, "start");
+    let waits = || assert!(pass(&std::env::var("START").unwrap()));
+    let context = case.builder().env("START", start.ticket()).init(waits).open().unwrap();
     let count = || {
         let statistics = context.statistics();
         (statistics.starting_workers, statistics.running_workers, statistics.idle_workers)
@@ -101,6 +104,7 @@ async fn counts_its_workers(case: Case) {
     assert_eq!(count(), (0, 0, 0), "nothing starts before the first poll");
     assert!(futures::poll!(&mut call).is_pending());
     assert_eq!(count(), (1, 0, 0));
+    start.admit_one();
     drive_until(&mut call, arrivals.next()).await;
     assert_eq!(count(), (0, 1, 0));
     gate.admit_one();

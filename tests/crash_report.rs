@@ -129,7 +129,7 @@ fn use_memory_and_time(bytes: usize) {
     let block = std::hint::black_box(vec![1_u8; bytes]);
     let begin = Instant::now();
     let mut turns = 0_u64;
-    while begin.elapsed() < Duration::from_millis(30) || turns < 10_000_000 {
+    while begin.elapsed() < Duration::from_millis(30) || turns < 1_000_000 {
         turns = std::hint::black_box(turns + 1);
     }
     drop(block);
@@ -137,13 +137,13 @@ fn use_memory_and_time(bytes: usize) {
 }
 
 async fn tells_what_the_worker_has_used(case: Case) {
-    const BLOCK: usize = 256 << 20;
+    const BLOCK: usize = 64 << 20;
     let context = case.context();
     let death = death_of(&context, use_memory_and_time, BLOCK).await;
     let memory = death.peak_memory().expect("more than the test itself had");
     assert!((BLOCK as u64..2 * BLOCK as u64).contains(&memory), "{memory}");
     let (user, system) = (death.user_time().expect("it is ours"), death.system_time().expect("it is ours"));
-    assert!(user + system > Duration::from_millis(5) && user + system < Duration::from_secs(60), "{user:?} {system:?}");
+    assert!(user + system > Duration::from_millis(1) && user + system < Duration::from_secs(60), "{user:?} {system:?}");
     context.close().await.unwrap();
 }
 

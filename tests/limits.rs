@@ -24,7 +24,7 @@ matrix!(
     never_hits_the_next_job,
 );
 
-const CPU: Duration = Duration::from_millis(200);
+const CPU: Duration = Duration::from_millis(100);
 const MIB: usize = 1 << 20;
 const MEMORY: u64 = 64 * MIB as u64;
 

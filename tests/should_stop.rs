@@ -24,8 +24,8 @@ matrix!(except fork: is_false_in_a_worker_of_a_job_that_was_told);
 
 const SHORT: Duration = Duration::from_millis(20);
 /// Long for a job that does nothing, even on a busy machine.
-const LONG: Duration = Duration::from_millis(600);
-const LONGER: Duration = Duration::from_millis(900);
+const LONG: Duration = Duration::from_millis(500);
+const LONGER: Duration = Duration::from_millis(700);
 const MIB: usize = 1 << 20;
 
 /// Works until it is told to stop, in as many threads.

@@ -46,6 +46,8 @@ fn run_inner(name: &str, longest: Duration, environment: &[(&str, &str)]) -> Str
     let mut inner = inner
         .args(["--exact", name, "--nocapture", "--include-ignored", "--test-threads=1"])
         .env(INNER, name)
+        // Of the many panics in jobs; to look up the names takes most of the time that they take.
+        .env("RUST_BACKTRACE", "0")
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(file())
