@@ -22,6 +22,7 @@ use futures_lite::future;
 use std::future::poll_fn;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 impl Worker {
@@ -183,11 +184,12 @@ pub(crate) async fn greet(
         turn,
         line: StreamLine::new(control, hello, descriptors, limit(settings)),
     };
+    let process = Arc::clone(&greeted.launched.process.0);
     let deadline = async {
         host.sleep_really(settings.start_timeout).await;
         Err(Error::Spawn(io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("the worker was not ready within {:?} and was killed", settings.start_timeout),
+            format!("the worker was not ready within {:?} and was killed {}", settings.start_timeout, process.phase()),
         )))
     };
     future::or(greeted.shake_hands(host), deadline).await?;
