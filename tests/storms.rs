@@ -23,7 +23,10 @@ matrix!(
     a_job_that_kills_again_and_again_harms_no_neighbour,
 );
 
-matrix!(only fork_server: a_fork_server_that_dies_at_its_start_is_told);
+matrix!(only fork_server:
+    a_fork_server_that_dies_at_its_start_is_told,
+    a_fork_server_that_hangs_at_its_start_is_waited_for_but_once,
+);
 
 isolated!(pauses_between_failing_starts_grow_and_are_forgotten);
 
@@ -198,6 +201,26 @@ async fn a_fork_server_that_dies_at_its_start_is_told(case: Case) {
         context.run_sync(job::pid, ()).await.expect("nothing is in its way any more");
         context.close().await.unwrap();
     }
+}
+
+async fn a_fork_server_that_hangs_at_its_start_is_waited_for_but_once(case: Case) {
+    let scratch = enter();
+    let hung = Arrivals::new(&scratch, "hung");
+    std::fs::write(EXECUTED, "0 hang").unwrap();
+    let context = case.builder().start_timeout(Duration::from_secs(2)).open().unwrap();
+    let limiter = Limiter::new(3);
+    let mut calls = join_all((0..3).map(|_| context.run_sync(job::pid, ()).limiter(&limiter).into_future()));
+    let pid = drive_until(&mut calls, hung.next()).await;
+    for result in calls.await {
+        let error = result.unwrap_err();
+        assert!(matches!(&error, Error::Spawn(e) if e.kind() == ErrorKind::TimedOut), "{error:?}");
+        assert!(error.to_string().contains("fork server") && error.to_string().contains("within 2s"), "{error}");
+    }
+    assert_eq!(starts(), 1);
+    must_end(pid);
+    withdraw();
+    context.run_sync(job::pid, ()).await.expect("nothing is in its way any more");
+    context.close().await.unwrap();
 }
 
 /// tokio's clock is paused: it moves by what is slept, and by nothing else.

@@ -44,6 +44,22 @@ struct Slot {
     take: async_channel::Receiver<Option<Arc<Helper>>>,
     // The same helper again, for those who cannot wait.
     running: Arc<Mutex<Option<Arc<Helper>>>>,
+    failures: Arc<Mutex<Failures>>,
+}
+
+/// How often a helper could not be started, and why the last time.
+#[derive(Debug, Default)]
+struct Failures {
+    count: u64,
+    last: Option<Arc<io::Error>>,
+}
+
+/// The same error for one more.
+fn share(error: &Arc<io::Error>) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), Arc::clone(error)),
+    }
 }
 
 /// What was taken out of the slot goes back into it.
@@ -66,13 +82,20 @@ impl Slot {
     fn lock_running(&self) -> MutexGuard<'_, Option<Arc<Helper>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn lock_failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl ForkServer {
     pub(crate) fn new(settings: Settings) -> Self {
         let (put, take) = async_channel::bounded(1);
         let _ = put.try_send(None);
-        Self { settings: Arc::new(settings), slot: Slot { put, take, running: Arc::default() } }
+        Self {
+            settings: Arc::new(settings),
+            slot: Slot { put, take, running: Arc::default(), failures: Arc::default() },
+        }
     }
 }
 
@@ -135,15 +158,27 @@ const LEISURE: Duration = Duration::from_millis(1);
 
 const GONE: Errno = Errno::PIPE;
 
-/// The helper, started if need be; the others wait meanwhile.
+/// The helper, started if need be; the others wait meanwhile, and what it fails of is their error, too.
 async fn running(slot: &Slot, settings: &Settings, host: &Host) -> io::Result<Arc<Helper>> {
+    let failures = slot.lock_failures().count;
     let mut taken = slot.take().await;
     if let Some(helper) = taken.helper.as_ref().filter(|helper| !helper.worker.is_spent()) {
         return Ok(Arc::clone(helper));
     }
-    let helper = Helper::start(settings, host).await.map_err(|e| match e {
-        Error::Spawn(e) => e,
-        e => io::Error::other(format!("the fork server could not be started: {e}")),
+    if let Failures { count, last: Some(error) } = &*slot.lock_failures()
+        && *count != failures
+    {
+        return Err(share(error));
+    }
+    let helper = Helper::start(settings, host).await.map_err(|e| {
+        let error = Arc::new(match e {
+            Error::Spawn(e) if e.raw_os_error().is_some() => e,
+            Error::Spawn(e) => io::Error::new(e.kind(), format!("the fork server could not be started: {e}")),
+            e => io::Error::other(format!("the fork server could not be started: {e}")),
+        });
+        let mut failures = slot.lock_failures();
+        (failures.count, failures.last) = (failures.count + 1, Some(Arc::clone(&error)));
+        share(&error)
     })?;
     taken.helper = Some(Arc::clone(&helper));
     *slot.lock_running() = Some(Arc::clone(&helper));
