@@ -86,7 +86,7 @@ run() {
 }
 program() {
     local printed
-    printed=$(run cargo run --quiet --bin stranger "$@" | tee /dev/stderr | tail -n 1)
+    printed=$(run cargo run --quiet --bin stranger "$@" | tee >(cat >&2) | tail -n 1)
     [ "$printed" = 6765 ] || { echo "the program printed '$printed', not 6765"; exit 1; }
 }
 
