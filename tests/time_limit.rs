@@ -3,10 +3,11 @@
 use futures::executor::block_on;
 use offproc::{Error, Limiter, WorkerContext};
 use offproc_tests::process::must_end;
-use offproc_tests::rendezvous::Arrivals;
+use offproc_tests::rendezvous::{Arrivals, Gate, arrive, pass};
 use offproc_tests::scratch::Scratch;
+use offproc_tests::waiting::drive_until;
 use offproc_tests::{Case, isolated, job, matrix};
-use std::thread::sleep;
+use smol::Timer;
 use std::time::Duration;
 
 matrix!(
@@ -18,7 +19,6 @@ matrix!(
 
 /// Long for a job that does nothing, even on a busy machine.
 const LIMIT: Duration = Duration::from_millis(600);
-const LONGER: Duration = Duration::from_millis(900);
 
 isolated!(goes_on_in_another_runtime);
 
@@ -53,19 +53,30 @@ async fn kills_an_endless_job(case: Case) {
 }
 
 async fn does_not_count_the_start_of_a_worker(case: Case) {
-    let context = case.builder().init(|| sleep(LONGER)).open().unwrap();
-    assert_eq!(context.run_sync(|n: u8| n, 1).time_limit(LIMIT).await.unwrap(), 1);
+    let scratch = Scratch::new();
+    std::env::set_current_dir(scratch.folder()).unwrap();
+    let (arrivals, gate) = (Arrivals::new(&scratch, "arrivals"), Gate::new(&scratch, "gate"));
+    let waits = || {
+        arrive("arrivals");
+        assert!(pass("gate"));
+    };
+    let context = case.builder().init(waits).open().unwrap();
+    let mut call = context.run_sync(|n: u8| n, 1).time_limit(LIMIT).into_future();
+    drive_until(&mut call, arrivals.next()).await;
+    drive_until(&mut call, Timer::after(LIMIT)).await;
+    gate.admit_one();
+    assert_eq!(call.await.unwrap(), 1);
     context.close().await.unwrap();
 }
 
 async fn does_not_count_the_wait_for_a_token(case: Case) {
     let context = case.context();
     let limiter = Limiter::new(1);
-    let slow = context.run_sync(|()| sleep(LONGER), ()).limiter(&limiter).into_future();
-    let call = context.run_sync(|n: u8| n, 1).limiter(&limiter).time_limit(LIMIT).into_future();
-    let (slow, quick) = futures::join!(slow, call);
-    slow.unwrap();
-    assert_eq!(quick.unwrap(), 1);
+    let permit = limiter.acquire().await;
+    let mut call = context.run_sync(|n: u8| n, 1).limiter(&limiter).time_limit(LIMIT).into_future();
+    drive_until(&mut call, Timer::after(LIMIT)).await;
+    drop(permit);
+    assert_eq!(call.await.unwrap(), 1);
     context.close().await.unwrap();
 }
 
