@@ -10,6 +10,7 @@ matrix!(
     tells_the_wait_for_a_token,
     tells_the_run_of_the_job,
     tells_of_a_start_that_failed,
+    tells_a_pause_between_failing_starts_as_waiting,
     adds_up,
 );
 
@@ -62,6 +63,24 @@ async fn tells_of_a_start_that_failed(case: Case) {
     let (result, times) = context.run_sync(job::pid, ()).timed().await;
     assert!(matches!(result, Err(Error::Panicked(_))));
     assert!(times.starting >= WHILE, "{times:?}");
+    assert_eq!(times.running, Duration::ZERO);
+    context.close().await.unwrap();
+}
+
+async fn tells_a_pause_between_failing_starts_as_waiting(case: Case) {
+    let context = case.builder().init(|| job::end_at_once(1)).open().unwrap();
+    let mut last = Instant::now();
+    for _ in 0..5 {
+        last = Instant::now();
+        context.run_sync(job::pid, ()).await.unwrap_err();
+    }
+    let mut call = context.run_sync(job::pid, ()).timed();
+    assert!(futures::poll!(&mut call).is_pending());
+    let asked = last.elapsed();
+    let (result, times) = call.await;
+    result.unwrap_err();
+    // A pause of 80 ms, the fourth of those that double from 10 ms on, began after `last`.
+    assert!(asked + times.queued >= Duration::from_millis(80), "{asked:?} {times:?}");
     assert_eq!(times.running, Duration::ZERO);
     context.close().await.unwrap();
 }
