@@ -16,6 +16,7 @@ mod fd;
 pub mod fuzzing;
 mod parent;
 mod shared_bytes;
+mod sync;
 mod sys;
 mod wire;
 mod worker;

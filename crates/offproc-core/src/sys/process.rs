@@ -3,6 +3,7 @@
 use super::descriptors::Descriptor;
 use super::group;
 use super::reap::{Reaped, reap};
+use crate::sync::Mutex;
 use async_io::Async;
 use rustix::io::Errno;
 use rustix::process::{
@@ -11,7 +12,7 @@ use rustix::process::{
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 fn open(pid: Pid) -> io::Result<Descriptor> {
     let open = || pidfd_open(pid, PidfdFlags::empty());
@@ -198,5 +199,7 @@ impl Child {
     }
 }
 
-#[cfg(test)]
+// The path is for the model, which has this file in another place.
+#[cfg(all(test, not(loom)))]
+#[path = "process/tests.rs"]
 mod tests;

@@ -8,6 +8,5 @@ pub(crate) mod frame;
 pub(crate) mod function;
 pub(crate) mod hello;
 pub(crate) mod message;
-mod sync;
 pub(crate) mod turn;
 pub(crate) mod writer;

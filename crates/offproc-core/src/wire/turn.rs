@@ -12,7 +12,7 @@
 //! them, and then looks whether the other sleeps. With all four sequentially consistent, at least one of them sees
 //! the other. `tests/loom-turn` in the repository checks the interleavings.
 
-use super::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// In `turn`: the worker has left.
 pub(crate) const LEFT: u32 = u32::MAX;

@@ -1,0 +1,3 @@
+pub(crate) fn is_forked() -> bool {
+    false
+}
