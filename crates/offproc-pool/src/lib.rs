@@ -2,9 +2,11 @@
 //!
 //! Programs depend on `offproc`, which re-exports all of this.
 //!
-//! Under `--cfg loom` only `limiter` and `sync` are compiled: see `tests/loom_limiter.rs`.
+//! Under `--cfg loom` only `limiter`, `books` and `sync` are compiled: see `tests/loom_limiter.rs` and `books/tests.rs`.
 #![forbid(unsafe_code)]
 
+#[cfg(any(not(loom), test))]
+mod books;
 mod limiter;
 mod sync;
 
@@ -32,7 +34,8 @@ mod scope;
 mod shared;
 #[cfg(not(loom))]
 mod shutdown;
-#[cfg(not(loom))]
+#[cfg(any(not(loom), test))]
+#[cfg_attr(loom, allow(unreachable_pub))]
 mod statistics;
 
 #[cfg(not(loom))]

@@ -1,18 +1,17 @@
 //! What the handles of a context, its calls and its workers share.
 
+use crate::books::{Books, Closed, Entry};
 use crate::builder::WorkerContextBuilder;
 use crate::clocks::{Clocks, Station};
 use crate::lease::Lease;
 use crate::limiter::Permit;
 use crate::limits::Limits;
 use crate::statistics::Statistics;
-use event_listener::Event;
 use offproc_core::{
     BrokenWorkerError, Error, Host, Launcher, Settings, Verdict, Worker, WorkerProcess, WorkerType, entrust,
 };
-use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a call waits for the verdict of a worker's `retire` function before it takes another worker.
@@ -33,27 +32,7 @@ pub(crate) struct Shared {
     pub(crate) host: Host,
     may_retire: bool,
     pub(crate) launcher: Box<dyn Launcher>,
-    state: Mutex<State>,
-    /// Notified when the context closes and, from then on, whenever a worker has ended or failed to start.
-    changed: Event,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Last in, first out: the one used last has the warmest memory, and the others get to time out.
-    idle: Vec<Worker>,
-    running: usize,
-    starting: usize,
-    /// Every worker that has not been reaped, by its serial number.
-    members: HashMap<u64, WorkerProcess>,
-    closed: bool,
-    /// Closed, and nothing left.
-    over: bool,
-    /// Jobs that nobody waits for any more.
-    abandoned: usize,
-    unclean: Option<BrokenWorkerError>,
-    failed_starts: u32,
-    next_start: Option<Instant>,
+    books: Books<Worker>,
 }
 
 impl Shared {
@@ -67,15 +46,10 @@ impl Shared {
             limits: builder.limits,
             settings: builder.settings,
             grace_period: builder.grace_period,
-            state: Mutex::default(),
-            changed: Event::new(),
+            books: Books::new(),
         });
         crate::shutdown::register(&shared);
         shared
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A worker from the cache, if there is one that can take a job at once; otherwise the permit comes back.
@@ -84,13 +58,7 @@ impl Shared {
         if self.may_retire {
             return Ok(Err(permit));
         }
-        let mut state = self.lock();
-        if state.closed {
-            return Err(Error::Closed);
-        }
-        let Some(worker) = state.idle.pop() else { return Ok(Err(permit)) };
-        state.running += 1;
-        drop(state);
+        let Some(worker) = self.books.check_out()? else { return Ok(Err(permit)) };
         self.top_up();
         Ok(Ok(Lease::new(Arc::clone(self), worker, permit)))
     }
@@ -108,20 +76,7 @@ impl Shared {
         let mut has_waited = false;
         loop {
             may_call()?;
-            let cached = {
-                let mut state = self.lock();
-                if state.closed {
-                    return Err(Error::Closed);
-                }
-                // The late ones are at the far end: where one comes up again, there are no others.
-                let cached = state.idle.pop_if(|worker| !(has_waited && worker.is_late()));
-                match cached {
-                    Some(_) => state.running += 1,
-                    None => state.starting += 1,
-                }
-                cached
-            };
-            let Some(worker) = cached else {
+            let Some(worker) = self.books.check_out_or_start(has_waited)? else {
                 return self.start_for(permit, clocks).await;
             };
             self.top_up();
@@ -145,20 +100,14 @@ impl Shared {
         clocks: Option<&Clocks>,
     ) -> Result<Lease, Error> {
         may_call()?;
-        {
-            let mut state = self.lock();
-            if state.closed {
-                return Err(Error::Closed);
-            }
-            state.starting += 1;
-        }
+        self.books.begin_start()?;
         self.start_for(permit, clocks).await
     }
 
     /// `starting` was counted up by the caller.
     async fn start_for(self: &Arc<Self>, permit: Permit, clocks: Option<&Clocks>) -> Result<Lease, Error> {
         let worker = self.start(clocks).await?;
-        self.lock().running += 1;
+        self.books.begin_work();
         self.top_up();
         Ok(Lease::new(Arc::clone(self), worker, permit))
     }
@@ -191,19 +140,12 @@ impl Shared {
         if self.spare_workers == 0 {
             return;
         }
-        let missing = {
-            let mut state = self.lock();
-            let there = state.idle.len() + state.starting;
-            let missing = if state.closed { 0 } else { self.spare_workers.saturating_sub(there) };
-            state.starting += missing;
-            missing
-        };
-        for _ in 0..missing {
+        for _ in 0..self.books.begin_spares(self.spare_workers) {
             let shared = Arc::clone(self);
             entrust(async move {
                 // One that cannot be started is not tried for again until a call needs one, and gets the error.
                 if let Ok(worker) = shared.start(None).await {
-                    shared.lock().running += 1;
+                    shared.books.begin_work();
                     shared.check_in(worker);
                 }
             });
@@ -212,8 +154,8 @@ impl Shared {
 
     /// Starts a worker; `starting` was counted up by the caller.
     async fn start(self: &Arc<Self>, clocks: Option<&Clocks>) -> Result<Worker, Error> {
-        let counted = Starting(self);
-        let pause = self.lock().next_start.map(|next| next.saturating_duration_since(Instant::now()));
+        let counted = Starting(&self.books);
+        let pause = self.books.next_start().map(|next| next.saturating_duration_since(Instant::now()));
         if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
             self.host.sleep(pause).await;
         }
@@ -221,81 +163,40 @@ impl Shared {
             clocks.enter(Station::Starting);
         }
         let started = Worker::start(&*self.launcher, &self.settings, &self.host).await;
-        let mut state = self.lock();
-        match started {
+        match &started {
             Ok(worker) => {
-                state.failed_starts = 0;
-                state.next_start = None;
-                state.members.insert(worker.serial(), worker.process());
-                drop(state);
+                self.books.enter(worker);
                 let (context, serial) = (Arc::downgrade(self), worker.serial());
-                worker.on_end(move |blame| Self::worker_ended(&context, serial, blame));
-                drop(counted);
-                Ok(worker)
+                worker.on_end(move |unclean| {
+                    if let Some(shared) = context.upgrade() {
+                        shared.books.ended(serial, unclean);
+                    }
+                });
             }
-            Err(e) => {
-                state.failed_starts += 1;
-                // The first failure may be chance; from the second one on, each doubles the pause.
-                let pause = Duration::from_millis(10 << state.failed_starts.saturating_sub(2).min(7));
-                if state.failed_starts > 1 {
-                    state.next_start = Some(Instant::now() + pause.min(Duration::from_secs(1)));
-                }
-                drop(state);
-                Err(e)
-            }
+            Err(_) => self.books.start_failed(),
         }
-    }
-
-    /// Called by the keeper when a worker has been reaped.
-    fn worker_ended(context: &Weak<Self>, serial: u64, mut blame: Option<BrokenWorkerError>) {
-        let Some(shared) = context.upgrade() else { return };
-        let mut state = shared.lock();
-        state.members.remove(&serial);
-        let dead = state.idle.iter().position(|worker| worker.serial() == serial);
-        let mut dead = dead.map(|at| state.idle.remove(at));
-        if let Some(worker) = &mut dead {
-            // Its answer may have been looked at only after its end was recorded, and taken for the job's affair.
-            blame = blame.or_else(|| worker.untold_end());
-            if let Some(blame) = &mut blame {
-                worker.correct_phase(blame);
-            }
-        }
-        state.note(blame);
-        drop(state);
-        drop(dead);
-        shared.changed.notify(usize::MAX);
+        drop(counted);
+        started
     }
 
     /// Notes the unclean end of a worker that no caller is told of.
     pub(crate) fn note(&self, unclean: Option<BrokenWorkerError>) {
-        self.lock().note(unclean);
+        self.books.note(unclean);
     }
 
     /// A caller has gone and left its job under way.
     pub(crate) fn begin_abandoned(&self) {
-        self.lock().abandoned += 1;
+        self.books.begin_abandoned();
     }
 
     /// Its end is known and noted.
     pub(crate) fn end_abandoned(&self) {
-        self.lock().abandoned -= 1;
-        self.changed.notify(usize::MAX);
+        self.books.end_abandoned();
     }
 
     /// A worker comes back from a job; it goes to the cache, or on its way.
     pub(crate) fn check_in(self: &Arc<Self>, worker: Worker) {
-        let mut state = self.lock();
-        state.running -= 1;
-        // One that has ended meanwhile is no member any more.
-        let is_member = state.members.contains_key(&worker.serial());
-        if !is_member {
-            state.note(worker.untold_end());
-        }
-        let stays = !state.closed && !worker.is_spent() && is_member;
-        if stays {
-            state.idle.push(worker);
-        } else {
-            drop(state);
+        if let Some(worker) = self.books.check_in(worker) {
             self.dismiss(worker);
         }
     }
@@ -303,19 +204,14 @@ impl Shared {
     /// A worker that cannot say yet whether it stays goes to the far end of the cache.
     pub(crate) fn check_in_last(self: &Arc<Self>, mut worker: Worker) {
         worker.set_late();
-        let mut state = self.lock();
-        state.running -= 1;
-        if !state.closed && state.members.contains_key(&worker.serial()) {
-            state.idle.insert(0, worker);
-        } else {
-            drop(state);
+        if let Some(worker) = self.books.check_in_last(worker) {
             self.dismiss(worker);
         }
     }
 
     /// A worker does not come back: it was killed, has died, or leaves.
     pub(crate) fn check_off(&self) {
-        self.lock().running -= 1;
+        self.books.check_off();
     }
 
     pub(crate) fn dismiss(self: &Arc<Self>, worker: Worker) {
@@ -330,61 +226,34 @@ impl Shared {
 
     /// Closes for new calls and asks all idle workers to leave. Those with a job leave after it.
     pub(crate) fn begin_close(self: &Arc<Self>) {
-        let idle = {
-            let mut state = self.lock();
-            if std::mem::replace(&mut state.closed, true) {
-                return;
-            }
-            std::mem::take(&mut state.idle)
-        };
-        self.changed.notify(usize::MAX);
+        let Some(idle) = self.books.close() else { return };
         for worker in idle {
             self.dismiss(worker);
         }
         let shared = Arc::clone(self);
         entrust(async move {
-            // An abandoned job may have ended its worker, and not have told of it yet.
-            shared.until(|state| state.members.is_empty() && state.starting == 0 && state.abandoned == 0).await;
+            shared.books.all_gone().await;
             // After its workers: a fork server is who reaps them.
             let grace = shared.grace_period.max(LAUNCHER_GRACE);
             let unclean = shared.launcher.close(Host::fallback().sleep(grace)).await;
-            let mut state = shared.lock();
-            state.note(unclean);
-            state.over = true;
-            drop(state);
-            shared.changed.notify(usize::MAX);
+            shared.books.finish(unclean);
         });
-    }
-
-    async fn until(&self, is_so: impl Fn(&State) -> bool) {
-        loop {
-            let changed = self.changed.listen();
-            if is_so(&self.lock()) {
-                return;
-            }
-            changed.await;
-        }
     }
 
     /// Waits until a closed context has nothing left.
     pub(crate) async fn wait_closed(&self) -> Result<(), BrokenWorkerError> {
-        self.until(|state| state.over).await;
-        self.lock().unclean.take().map_or(Ok(()), Err)
+        self.books.over().await.map_or(Ok(()), Err)
     }
 
     /// Ready once the context was closed a grace period ago.
     pub(crate) async fn overdue(&self) {
-        self.until(|state| state.closed).await;
+        self.books.closed().await;
         Host::fallback().sleep(self.grace_period).await;
     }
 
     /// For the end of the program: every worker still there, those on loan killed, idle ones asked to leave.
     pub(crate) fn end(&self) -> (Vec<Worker>, Vec<WorkerProcess>) {
-        let (mut idle, members) = {
-            let mut state = self.lock();
-            state.closed = true;
-            (std::mem::take(&mut state.idle), state.members.values().cloned().collect::<Vec<_>>())
-        };
+        let (mut idle, members) = self.books.end();
         for worker in &mut idle {
             worker.hang_up();
         }
@@ -396,23 +265,50 @@ impl Shared {
     }
 
     pub(crate) fn has_workers(&self) -> bool {
-        let state = self.lock();
-        !state.members.is_empty() || state.starting > 0
+        self.books.has_workers()
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
-        let state = self.lock();
-        Statistics { idle_workers: state.idle.len(), running_workers: state.running, starting_workers: state.starting }
+        self.books.statistics()
     }
 }
 
-impl State {
-    fn note(&mut self, unclean: Option<BrokenWorkerError>) {
-        match (&mut self.unclean, unclean) {
-            (Some(noted), Some(more)) => noted.merge(more),
-            (noted @ None, more) => *noted = more,
-            (Some(_), None) => {}
-        }
+impl Entry for Worker {
+    type Process = WorkerProcess;
+    type Unclean = BrokenWorkerError;
+
+    fn serial(&self) -> u64 {
+        self.serial()
+    }
+
+    fn process(&self) -> WorkerProcess {
+        self.process()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.is_spent()
+    }
+
+    fn is_late(&self) -> bool {
+        self.is_late()
+    }
+
+    fn untold_end(process: &WorkerProcess) -> Option<BrokenWorkerError> {
+        process.untold_end()
+    }
+
+    fn correct(&mut self, unclean: &mut BrokenWorkerError) {
+        self.correct_phase(unclean);
+    }
+
+    fn merge(noted: &mut BrokenWorkerError, more: BrokenWorkerError) {
+        noted.merge(more);
+    }
+}
+
+impl From<Closed> for Error {
+    fn from(_: Closed) -> Self {
+        Self::Closed
     }
 }
 
@@ -428,11 +324,10 @@ fn may_call() -> Result<(), Error> {
 }
 
 /// Counts a start, until it has succeeded, failed or been given up.
-struct Starting<'a>(&'a Shared);
+struct Starting<'a>(&'a Books<Worker>);
 
 impl Drop for Starting<'_> {
     fn drop(&mut self) {
-        self.0.lock().starting -= 1;
-        self.0.changed.notify(usize::MAX);
+        self.0.end_start();
     }
 }

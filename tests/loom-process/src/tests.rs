@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// What a wait status says of a process that has exited with 1.
 const FAILED: i32 = 1 << 8;
 
-/// Explores with at most two preemptions (or `LOOM_MAX_PREEMPTIONS`), which keeps all models within half a minute.
+/// Explores with at most two preemptions (or `LOOM_MAX_PREEMPTIONS`), which keeps all models within some seconds.
 fn explore(body: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(2);

@@ -221,12 +221,6 @@ impl Worker {
         Poll::Ready(if self.is_spent() { Verdict::Leaves } else { Verdict::Stays })
     }
 
-    /// Its end, when that came after its job was done, was unclean, and nobody was told.
-    #[must_use]
-    pub fn untold_end(&self) -> Option<BrokenWorkerError> {
-        self.process.0.untold_end()
-    }
-
     /// Its end was told while it was in the cache: it may have been done with its `retire` function by then.
     pub fn correct_phase(&mut self, error: &mut BrokenWorkerError) {
         if self.awaits_verdict && error.phase() == Phase::Retire {
@@ -387,6 +381,12 @@ impl WorkerProcess {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.0.child().is_some_and(Child::has_ended)
+    }
+
+    /// Its end, when that came after its job was done, was unclean, and nobody was told.
+    #[must_use]
+    pub fn untold_end(&self) -> Option<BrokenWorkerError> {
+        self.0.untold_end()
     }
 
     /// SIGKILL (or what the system has for it), sent by the time this returns.
