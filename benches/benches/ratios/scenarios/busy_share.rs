@@ -8,8 +8,12 @@ use crate::peers::pools::name;
 use crate::runtimes::Tokio;
 use crate::stats::median;
 use offproc::{Limiter, WorkerContext};
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::time::{ClockId, clock_gettime};
 use std::future::Future;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 const JOB: Duration = Duration::from_micros(100);
@@ -19,6 +23,12 @@ const WORKERS: usize = 2;
 pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     let turns = options.pick(2, 5);
     let turn = Duration::from_millis(options.pick(150, 600));
+    for rings in [false, true] {
+        let shares = (0..turns).map(|_| raw_share(turn, rings)).collect::<io::Result<Vec<_>>>()?;
+        let what = if rings { "and each end wakes a thread" } else { "and nothing else" };
+        let name = format!("two threads use 100 us at a time, {what}: share of two CPUs");
+        output.figure(name, median(shares) * 100.0, "%", Bar::None, "the machine's own limit".to_owned());
+    }
     for runtime in Tokio::BOTH {
         let (ours, theirs) = runtime.run(WORKERS, async move {
             let context = WorkerContext::builder().open().expect("the settings are fine");
@@ -55,6 +65,42 @@ fn burn(time: Duration) {
     while used() - begin < time {
         std::hint::spin_loop();
     }
+}
+
+/// What is left of the CPUs without any pool: where the end of a job wakes somebody, as it must where the next one is
+/// handed out from there, and where it does not. Nobody waits for who was woken, so this is more than a pool can reach.
+fn raw_share(time: Duration, rings: bool) -> io::Result<f64> {
+    let bell = eventfd(0, EventfdFlags::CLOEXEC)?;
+    let is_over = AtomicBool::new(false);
+    let ring = || rustix::io::write(&bell, &1_u64.to_ne_bytes());
+    let begin = Instant::now();
+    let jobs = thread::scope(|scope| {
+        let sleeper = scope.spawn(|| {
+            let mut count = [0; 8];
+            while !is_over.load(Ordering::Relaxed) && rustix::io::read(&bell, &mut count).is_ok() {}
+        });
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut jobs = 0_u32;
+                    while begin.elapsed() < time {
+                        burn(JOB);
+                        jobs += 1;
+                        if rings {
+                            let _ = ring();
+                        }
+                    }
+                    jobs
+                })
+            })
+            .collect();
+        let jobs = workers.into_iter().map(|worker| worker.join().expect("burning time does not panic")).sum::<u32>();
+        is_over.store(true, Ordering::Relaxed);
+        let rung = ring();
+        sleeper.join().expect("reading does not panic");
+        rung.map(|_| jobs)
+    })?;
+    Ok(f64::from(jobs) * JOB.as_secs_f64() / (begin.elapsed().as_secs_f64() * WORKERS as f64))
 }
 
 /// The time that jobs had the CPU, as a share of what two CPUs have.
