@@ -77,7 +77,11 @@ fn raw_share(time: Duration, rings: bool) -> io::Result<f64> {
     let jobs = thread::scope(|scope| {
         let sleeper = scope.spawn(|| {
             let mut count = [0; 8];
-            while !is_over.load(Ordering::Relaxed) && rustix::io::read(&bell, &mut count).is_ok() {}
+            loop {
+                if rustix::io::read(&bell, &mut count).is_err() || is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
         });
         let workers: Vec<_> = (0..WORKERS)
             .map(|_| {

@@ -62,46 +62,63 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     Ok(())
 }
 
-/// One cold call of each way in turn.
+/// One cold call of each way in turn; but forks of this process after all the others, since each leaves this process with
+/// pages to be copied and the system with page tables to be cleared away, which the next way would pay for.
 async fn measure(rounds: usize) -> Result<[Samples; 5], Error> {
     // SAFETY: what runs in these workers is a no-op, which needs no thread and no lock of this process.
     let fork = unsafe { WorkerType::fork() };
-    let contexts = [WorkerType::Spawn, WorkerType::ForkServer, fork].map(|worker_type| {
+    let [spawn, fork_server, fork] = [WorkerType::Spawn, WorkerType::ForkServer, fork].map(|worker_type| {
         let context = WorkerContext::builder().worker_type(worker_type).retire_after_jobs(1..=1);
         context.open().expect("the settings are fine")
     });
     let mut samples: [Samples; 5] = Default::default();
+    // The first round also starts the fork server, and does not count.
     for round in 0..=rounds {
-        let mut took = [Duration::ZERO; 5];
-        took[0] = first_byte();
-        quiet_down().await;
-        for (context, took) in contexts.iter().zip(&mut took[1..4]) {
-            let begin = Instant::now();
-            context.run_sync(noop, ()).await?;
-            *took = begin.elapsed();
-            quiet_down().await;
-        }
-        let begin = Instant::now();
-        procspawn::spawn((), noop).join().expect("a no-op succeeds");
-        took[4] = begin.elapsed();
-        quiet_down().await;
-        // The first round also starts the fork server.
+        let took = [
+            (0, first_byte().await),
+            (1, first_call(&spawn).await?),
+            (2, first_call(&fork_server).await?),
+            (4, procspawned().await),
+        ];
+        took.into_iter().filter(|_| round > 0).for_each(|(way, took)| samples[way].push(took));
+    }
+    for round in 0..=rounds {
+        let took = first_call(&fork).await?;
         if round > 0 {
-            samples.iter_mut().zip(took).for_each(|(samples, took)| samples.push(took));
+            samples[3].push(took);
         }
     }
-    for context in contexts {
+    for context in [spawn, fork_server, fork] {
         context.close().await?;
     }
     Ok(samples)
 }
 
+async fn first_call(context: &WorkerContext) -> Result<Duration, Error> {
+    let begin = Instant::now();
+    context.run_sync(noop, ()).await?;
+    let took = begin.elapsed();
+    quiet_down().await;
+    Ok(took)
+}
+
+async fn procspawned() -> Duration {
+    let begin = Instant::now();
+    procspawn::spawn((), noop).join().expect("a no-op succeeds");
+    let took = begin.elapsed();
+    quiet_down().await;
+    took
+}
+
 /// Starts this executable in the plainest way, until its first byte has come back.
-fn first_byte() -> Duration {
+async fn first_byte() -> Duration {
     let begin = Instant::now();
     let mut player = Player::start(Role::FirstByte, None).expect("this program can be started");
     player.stdout().read_exact(&mut [0]).expect("it writes a byte");
-    begin.elapsed()
+    let took = begin.elapsed();
+    drop(player);
+    quiet_down().await;
+    took
 }
 
 /// What ended is cleared away before the next one starts.
