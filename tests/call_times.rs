@@ -90,20 +90,22 @@ async fn adds_up(case: Case) {
     let limiter = Limiter::new(1);
     for _ in 0..2 {
         let calls = [(); 2].map(|()| {
-            let call = context.run_sync(sleep, WHILE).limiter(&limiter).timed();
-            async {
+            let mut call = context.run_sync(sleep, WHILE).limiter(&limiter).timed();
+            async move {
                 let start = Instant::now();
+                assert!(futures::poll!(&mut call).is_pending());
+                let polled = Instant::now();
                 let (result, times) = call.await;
                 result.unwrap();
                 let total = times.queued + times.starting + times.running;
                 assert_eq!(times.total(), total);
                 assert!(total <= start.elapsed(), "{times:?}");
-                times
+                (start, polled, times)
             }
         });
-        let [first, second] = <[_; 2]>::try_from(futures::future::join_all(calls).await).unwrap();
-        // It waited for the other one, but for the moment before its first poll.
-        assert!(second.queued > first.running / 2, "{first:?} {second:?}");
+        let [(start, _, first), (_, polled, second)] =
+            <[_; 2]>::try_from(futures::future::join_all(calls).await).unwrap();
+        assert!(polled + second.queued >= start + first.total(), "it waited for the other: {first:?} {second:?}");
     }
     context.close().await.unwrap();
 }
