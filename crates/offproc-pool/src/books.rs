@@ -6,7 +6,7 @@
 
 use crate::statistics::Statistics;
 use crate::sync::{Event, Mutex, MutexGuard};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ struct State<W: Entry> {
     running: usize,
     starting: usize,
     /// Every worker that has not been reaped, by its serial number.
-    members: HashMap<u64, W::Process>,
+    members: BTreeMap<u64, W::Process>,
     closed: bool,
     /// Closed, and nothing left.
     over: bool,
@@ -65,7 +65,7 @@ impl<W: Entry> Books<W> {
             idle: Vec::new(),
             running: 0,
             starting: 0,
-            members: HashMap::new(),
+            members: BTreeMap::new(),
             closed: false,
             over: false,
             abandoned: 0,

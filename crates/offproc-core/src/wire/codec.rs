@@ -1,6 +1,7 @@
 //! Values as bytes: postcard, bounded while it writes and complete when it reads.
 
 use super::attachments;
+use super::bounded::{Bounded, Budget};
 use super::writer::Writer;
 use crate::sys::stack;
 use postcard::de_flavors::{Flavor, Slice};
@@ -32,27 +33,32 @@ pub(crate) fn encode_to<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> 
 }
 
 /// Reads a value that takes up all of `bytes`.
+#[inline]
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let mut deserializer = postcard::Deserializer::from_flavor(Shallow::new(bytes));
-    match T::deserialize(&mut deserializer).and_then(|value| Ok((value, deserializer.finalize()?))) {
+    let budget = Budget::of(bytes.len());
+    let value = T::deserialize(Bounded::new(&mut deserializer, &budget));
+    match value.and_then(|value| Ok((value, deserializer.finalize()?))) {
         Ok((value, [])) => Ok(value),
-        Ok((_, rest)) => Err(format!(
-            "a value of type `{}` does not round-trip: its Deserialize left {} of {} bytes unread",
-            type_name::<T>(),
-            rest.len(),
-            bytes.len()
-        )),
-        Err(e) => Err(format!(
-            "a value of type `{}` could not be deserialised: {}",
-            type_name::<T>(),
-            match e {
-                postcard::Error::WontImplement => "it needs a self-describing format (untagged enums, \
-                    `deserialize_any` and the like); convert it before the call"
-                    .to_owned(),
-                e => attachments::take_reason().unwrap_or_else(|| e.to_string()),
-            }
-        )),
+        Ok((_, rest)) => Err(not_all_read(type_name::<T>(), rest.len(), bytes.len())),
+        Err(e) => Err(not_read(type_name::<T>(), e)),
     }
+}
+
+#[cold]
+fn not_all_read(type_name: &str, rest: usize, all: usize) -> String {
+    format!("a value of type `{type_name}` does not round-trip: its Deserialize left {rest} of {all} bytes unread")
+}
+
+#[cold]
+fn not_read(type_name: &str, e: postcard::Error) -> String {
+    let reason = match e {
+        postcard::Error::WontImplement => "it needs a self-describing format (untagged enums, `deserialize_any` and \
+            the like); convert it before the call"
+            .to_owned(),
+        e => attachments::take_reason().unwrap_or_else(|| e.to_string()),
+    };
+    format!("a value of type `{type_name}` could not be deserialised: {reason}")
 }
 
 /// Bytes to read from, as long as the stack has room for what is read: a few bytes from a worker can be a value that

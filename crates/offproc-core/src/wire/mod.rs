@@ -1,6 +1,7 @@
 //! What both sides share: frames, messages, and how values and functions travel. `docs/wire-format.md` is its page.
 
 pub(crate) mod attachments;
+mod bounded;
 pub(crate) mod buffer;
 pub(crate) mod codec;
 pub(crate) mod fork;

@@ -160,3 +160,37 @@ proptest! {
         let _ = decode::<BTreeMap<String, Option<(bool, char, Vec<u8>)>>>(&bytes);
     }
 }
+
+#[test]
+fn refuses_to_go_on_for_as_many_elements_without_bytes_as_it_is_told() {
+    use std::collections::{BTreeMap, LinkedList, VecDeque};
+
+    fn must_be_refused<T: serde::de::DeserializeOwned + std::fmt::Debug>(bytes: &[u8]) {
+        let error = decode::<T>(bytes).unwrap_err();
+        assert!(error.contains("more than a million elements that take no bytes"), "{error}");
+    }
+    let endless = bytes_of(&u64::MAX);
+    must_be_refused::<Vec<()>>(&endless);
+    must_be_refused::<LinkedList<()>>(&endless);
+    must_be_refused::<VecDeque<[u8; 0]>>(&endless);
+    must_be_refused::<BTreeMap<(), ()>>(&endless);
+    must_be_refused::<(u8, Option<Vec<std::marker::PhantomData<u8>>>)>(&[&[1, 1], &endless[..]].concat());
+    // Many that are allowed each, and too many together.
+    must_be_refused::<Vec<Place>>(&[&[3][..], &[1, 0xff, 0xff, 0x3f].repeat(3)].concat());
+    assert_eq!(decode::<Vec<()>>(&bytes_of(&vec![(); 1 << 20])).unwrap().len(), 1 << 20);
+    // Elements with bytes are bounded by them.
+    let numbers = vec![[7_u8; 1]; (1 << 20) + (1 << 19)];
+    assert_eq!(decode::<Vec<[u8; 1]>>(&bytes_of(&numbers)).unwrap(), numbers);
+}
+
+#[derive(Debug, Deserialize)]
+enum Place {
+    Nothing,
+    #[expect(dead_code, reason = "only read")]
+    Crowd {
+        heads: Heads,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+struct Heads(#[expect(dead_code, reason = "only read")] std::collections::LinkedList<()>);
