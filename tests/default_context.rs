@@ -1,6 +1,6 @@
 //! The default context belongs to the process: runtimes come and go, its workers stay.
 
-use futures::future::join_all;
+use futures::{future::join_all, poll};
 use offproc::{
     Limiter, WorkerContext, configure_default_context, current_default_worker_limiter, default_context_statistics,
     run_sync,
@@ -17,6 +17,7 @@ matrix!(
     serves_four_runtimes_side_by_side,
     outlives_a_runtime_that_ends_in_the_middle_of_a_call,
     takes_settings_before_its_first_worker,
+    takes_settings_for_a_call_that_waits_for_a_token,
 );
 isolated!(serves_every_kind_of_runtime_in_sequence, starts_with_a_token_for_each_cpu);
 
@@ -90,6 +91,18 @@ async fn takes_settings_before_its_first_worker(case: Case) {
     assert!(stranded.to_string().contains("workers already"), "{stranded}");
     let nonsense = configure_default_context(WorkerContext::builder().frame_limit(1)).unwrap_err();
     assert!(nonsense.to_string().contains("frame limit"), "{nonsense}");
+    until("the worker is idle", || default_context_statistics().idle_workers == 1).await;
+}
+
+async fn takes_settings_for_a_call_that_waits_for_a_token(case: Case) {
+    configure_default_context(case.builder()).unwrap();
+    let limiter = Limiter::new(1);
+    let permit = limiter.try_acquire().unwrap();
+    let mut call = run_sync(|()| std::env::var("FROM").ok(), ()).limiter(&limiter).into_future();
+    assert!(poll!(&mut call).is_pending());
+    configure_default_context(case.builder().env("FROM", "the second settings")).unwrap();
+    drop(permit);
+    assert_eq!(call.await.unwrap().as_deref(), Some("the second settings"));
     until("the worker is idle", || default_context_statistics().idle_workers == 1).await;
 }
 

@@ -1,19 +1,18 @@
 //! A call: from the caller's `run_sync` to its result.
 
 use crate::clocks::{CallTimes, Clocks, Station};
-use crate::context::WorkerContext;
+use crate::context::{WorkerContext, default_context};
 use crate::default_limiter::current_default_worker_limiter;
 use crate::lease::Lease;
 use crate::limiter::{Acquire, Limiter, Permit};
 use crate::limits::Limits;
-use crate::shared::Shared;
+use crate::scope;
 use offproc_core::{BoxFuture, Error, Outcome};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -265,7 +264,7 @@ pub struct Call<A, R> {
 enum CallState<A, R> {
     New(RunSync<A, R>),
     /// Waiting for a token.
-    Waiting(RunSync<A, R>, Arc<Shared>, Acquire),
+    Waiting(RunSync<A, R>, Acquire),
     /// Waiting for a worker.
     Queued(RunSync<A, R>, BoxFuture<Result<Lease, Error>>),
     /// The worker has the job. The argument is kept for another worker, should this one turn out to have left.
@@ -295,13 +294,13 @@ where
                     }
                     self.state = call.begin()?;
                 }
-                CallState::Waiting(call, shared, mut token) => match Pin::new(&mut token).poll(cx) {
+                CallState::Waiting(call, mut token) => match Pin::new(&mut token).poll(cx) {
                     Poll::Pending => {
-                        self.state = CallState::Waiting(call, shared, token);
+                        self.state = CallState::Waiting(call, token);
                         turns::next();
                         return Poll::Pending;
                     }
-                    Poll::Ready(permit) => self.state = call.check_out(shared, permit)?,
+                    Poll::Ready(permit) => self.state = call.check_out(permit)?,
                 },
                 CallState::Queued(call, mut queued) => match queued.as_mut().poll(cx) {
                     Poll::Pending => {
@@ -349,31 +348,36 @@ where
     A: Serialize + DeserializeOwned,
     R: Serialize + DeserializeOwned,
 {
-    fn begin(self) -> Result<CallState<A, R>, Error> {
-        let shared = match &self.context {
-            Some(context) => Arc::clone(context.shared()),
-            None => Arc::clone(crate::scope::current().shared()),
-        };
+    fn begin(mut self) -> Result<CallState<A, R>, Error> {
+        self.context = self.context.or_else(scope::innermost);
         let limiter = self.options.limiter.clone().unwrap_or_else(current_default_worker_limiter);
         match limiter.try_acquire() {
-            Some(permit) => self.check_out(shared, permit),
-            None => Ok(CallState::Waiting(self, shared, limiter.acquire())),
+            Some(permit) => self.check_out(permit),
+            None => Ok(CallState::Waiting(self, limiter.acquire())),
         }
     }
 
-    fn check_out(self, shared: Arc<Shared>, permit: Permit) -> Result<CallState<A, R>, Error> {
-        match shared.check_out_now(permit)? {
+    fn check_out(self, permit: Permit) -> Result<CallState<A, R>, Error> {
+        let context = self.context();
+        match context.shared().check_out_now(permit)? {
             Ok(lease) => self.post(lease),
-            Err(permit) => Ok(self.queue(shared, permit)),
+            Err(permit) => Ok(self.queue(context, permit)),
         }
     }
 
-    fn queue(self, shared: Arc<Shared>, permit: Permit) -> CallState<A, R> {
+    /// Where it runs, or else the default context as it is now: it may be replaced while a call waits for a token.
+    fn context(&self) -> WorkerContext {
+        self.context.clone().unwrap_or_else(default_context)
+    }
+
+    /// Keeps the context from being closed until there is a worker: a default context has nobody else, once replaced.
+    fn queue(self, context: WorkerContext, permit: Permit) -> CallState<A, R> {
         let clocks = self.options.clocks.clone();
         let wants_new = self.options.refusals > MOST_REFUSALS / 2;
         CallState::Queued(
             self,
             Box::pin(async move {
+                let shared = context.shared();
                 if wants_new {
                     shared.check_out_new(permit, clocks.as_ref()).await
                 } else {
@@ -390,12 +394,12 @@ where
             drop(lease.discard());
             return Err(error.into());
         }
-        let shared = Arc::clone(lease.shared());
         let permit = lease.let_go();
         if let Some(clocks) = &self.options.clocks {
             clocks.has_not_run();
         }
-        Ok(self.queue(shared, permit))
+        let context = self.context();
+        Ok(self.queue(context, permit))
     }
 
     fn post(self, mut lease: Lease) -> Result<CallState<A, R>, Error> {

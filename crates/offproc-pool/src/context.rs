@@ -290,6 +290,7 @@ pub(crate) fn default_context() -> WorkerContext {
 }
 
 /// Replaces the settings of the default context. Meant to be called once, early, by the program and not by a library.
+/// A call that waits for its limiter's token meanwhile runs with the new ones.
 ///
 /// # Errors
 ///

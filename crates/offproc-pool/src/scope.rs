@@ -3,7 +3,7 @@
 //! The scope belongs to the future, not to the thread: it is current while the future is polled, and only then.
 
 use crate::builder::{ConfigError, WorkerContextBuilder};
-use crate::context::{WorkerContext, default_context};
+use crate::context::WorkerContext;
 use offproc_core::BrokenWorkerError;
 use pin_project_lite::pin_project;
 use std::cell::RefCell;
@@ -16,12 +16,8 @@ thread_local! {
     static CURRENT: RefCell<Option<WorkerContext>> = const { RefCell::new(None) };
 }
 
-/// The context of the innermost scope around the poll under way, or the default one.
-pub(crate) fn current() -> WorkerContext {
-    innermost().unwrap_or_else(default_context)
-}
-
-fn innermost() -> Option<WorkerContext> {
+/// The context of the innermost scope around the poll under way.
+pub(crate) fn innermost() -> Option<WorkerContext> {
     CURRENT.with_borrow(Clone::clone)
 }
 
