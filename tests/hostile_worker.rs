@@ -10,6 +10,7 @@ use offproc_tests::scratch::Scratch;
 use offproc_tests::{Case, job, matrix, process};
 use rustix::fs::{FallocateFlags, MemfdFlags, OFlags, SealFlags};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ matrix!(
     floods_its_connection,
     sends_the_wrong_descriptors,
     sends_too_many_descriptors,
+    sends_what_takes_an_hour_to_close,
     says_again_and_again_that_it_took_no_job,
     makes_its_parent_wait_for_a_silent_bell,
     does_what_it_likes_with_the_memory,
@@ -222,6 +224,75 @@ async fn sends_too_many_descriptors(case: Case) {
         assert_eq!(context.run_sync(send, ()).await.unwrap(), 7);
         let _ = context.close().await;
     }
+}
+
+/// How a worker gets rid of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+enum Way {
+    /// With an answer that has no place for it.
+    Untaken,
+    /// Behind more others than an answer can have.
+    InExcess,
+    /// As memory, which it is not.
+    AsMemory,
+    /// On its connection, where nobody expects it.
+    Unread,
+    /// On its lifeline, where nobody reads.
+    OnLifeline,
+}
+
+fn send_what_lingers((way, address): (Way, String)) -> (u8, SharedBytes) {
+    let mut sent = vec![hostile::lingering(&address)];
+    let line = if way == Way::OnLifeline { hostile::lifeline() } else { hostile::control() };
+    if matches!(way, Way::Unread | Way::OnLifeline) {
+        hostile::say_on(line, &[0], &sent);
+        drop(sent);
+        end();
+    }
+    if way == Way::InExcess {
+        sent.splice(0..0, (0..252).map(|_| hostile::control().try_clone_to_owned().unwrap()));
+    }
+    // The one that has it last is the parent.
+    let mut body = vec![7];
+    body.extend(if way == Way::AsMemory { reference(64).to_vec() } else { vec![0, 0] });
+    if hostile::memory().is_some() {
+        say(&frame(hostile::ATTACHED, &[0]), &sent);
+        drop(sent);
+        scribble(4096, &body);
+        reply(DONE.into(), body.len() as u64, 1);
+    } else {
+        let frame = frame(DONE, &body);
+        say(&frame[..1], &sent);
+        drop(sent);
+        say(&frame[1..], &[]);
+    }
+    end()
+}
+
+async fn sends_what_takes_an_hour_to_close(case: Case) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let other = case.context();
+    for transport in [Transport::SharedMemory, Transport::Stream] {
+        for way in [Way::Untaken, Way::InExcess, Way::AsMemory, Way::Unread, Way::OnLifeline] {
+            if (transport, way) == (Transport::Stream, Way::InExcess) {
+                continue; // closed on arrival, when the worker may still have it
+            }
+            let context = context(case, transport);
+            let outcome = context.run_sync(send_what_lingers, (way, address.clone())).await;
+            match way {
+                Way::Untaken | Way::InExcess => assert_eq!(outcome.unwrap().0, 7),
+                Way::AsMemory => assert!(matches!(outcome, Err(Error::Decode(_))), "{outcome:?}"),
+                Way::Unread | Way::OnLifeline => assert!(matches!(outcome, Err(Error::BrokenWorker(_)))),
+            }
+            let _ = context.close().await;
+            // Whoever starts a worker waits for nobody who closes.
+            other.run_sync(job::pid, ()).await.unwrap();
+            // Only now is the other side gone, and with it what was not read.
+            drop(listener.accept().unwrap());
+        }
+    }
+    other.close().await.unwrap();
 }
 
 async fn says_again_and_again_that_it_took_no_job(case: Case) {

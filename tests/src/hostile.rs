@@ -4,11 +4,13 @@
 
 use rustix::fs::OFlags;
 use rustix::io::{pread, pwrite};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketType, sockopt};
+use rustix::net::{AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketType, sockopt};
 use std::fs;
-use std::io::IoSlice;
+use std::io::{IoSlice, Write};
 use std::mem::MaybeUninit;
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 /// The version of the protocol, in every frame.
 pub const VERSION: u8 = 2;
@@ -52,11 +54,23 @@ fn descriptors() -> impl Iterator<Item = (BorrowedFd<'static>, String)> {
 /// The worker's connection: the stream socket that is not its lifeline.
 #[must_use]
 pub fn control() -> BorrowedFd<'static> {
-    let is_control = |fd: BorrowedFd<'_>| {
+    stream_socket(false)
+}
+
+/// The worker's lifeline: the stream socket that ends it.
+#[must_use]
+pub fn lifeline() -> BorrowedFd<'static> {
+    stream_socket(true)
+}
+
+fn stream_socket(ends_worker: bool) -> BorrowedFd<'static> {
+    let is_it = |fd: BorrowedFd<'_>| {
+        let flags = rustix::fs::fcntl_getfl(fd).expect("flags");
         sockopt::socket_type(fd) == Ok(SocketType::STREAM)
-            && !rustix::fs::fcntl_getfl(fd).expect("flags").contains(OFlags::from_bits_retain(libc::O_ASYNC as u32))
+            && sockopt::socket_domain(fd) == Ok(AddressFamily::UNIX)
+            && flags.contains(OFlags::from_bits_retain(libc::O_ASYNC as u32)) == ends_worker
     };
-    descriptors().find(|(fd, what)| what.starts_with("socket:") && is_control(*fd)).expect("a connection").0
+    descriptors().find(|(fd, what)| what.starts_with("socket:") && is_it(*fd)).expect("such a socket").0
 }
 
 /// The memory that it shares with its parent, where it does.
@@ -109,6 +123,16 @@ pub fn say_on(connection: BorrowedFd<'_>, mut bytes: &[u8], descriptors: &[Owned
         ancillary.clear();
     }
     true
+}
+
+/// A connection to this address whose last close takes an hour, or until the other side closes: it has unsent data.
+#[must_use]
+pub fn lingering(address: &str) -> OwnedFd {
+    let mut connection = TcpStream::connect(address).expect("the test listens");
+    sockopt::set_socket_linger(&connection, Some(Duration::from_secs(3600))).expect("a socket");
+    connection.set_nonblocking(true).expect("a socket");
+    while connection.write(&[0; 1 << 16]).is_ok() {}
+    connection.into()
 }
 
 /// Writes to the memory.

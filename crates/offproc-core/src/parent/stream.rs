@@ -3,7 +3,7 @@
 
 use super::line::{Line, Watched};
 use super::runtime::Host;
-use crate::sys::descriptors::Descriptor;
+use crate::sys::descriptors::{Descriptor, close_elsewhere};
 use crate::sys::messages::send_with;
 use crate::wire::attachments::{self, Incoming, Outgoing};
 use crate::wire::buffer;
@@ -103,6 +103,14 @@ impl StreamLine {
     }
 }
 
+impl Drop for StreamLine {
+    fn drop(&mut self) {
+        if !self.received.is_empty() {
+            close_elsewhere(self.take_descriptors());
+        }
+    }
+}
+
 impl Line for StreamLine {
     fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>> {
         self.out = buffer::take();
@@ -175,14 +183,17 @@ impl Line for StreamLine {
 }
 
 fn receive_with(socket: &Descriptor, space: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> Result<usize, Errno> {
-    let mut ancillary = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(attachments::MOST))];
+    let mut ancillary = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(attachments::MOST_AT_ONCE))];
     let mut control = RecvAncillaryBuffer::new(&mut ancillary);
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
     let message = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(space)], &mut control, flags)?;
     for part in control.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = part {
+            descriptors.extend(received);
             // A worker that sends more than it may has them closed.
-            descriptors.extend(received.take(attachments::MOST - descriptors.len().min(attachments::MOST)));
+            if descriptors.len() > attachments::MOST {
+                close_elsewhere(descriptors.split_off(attachments::MOST));
+            }
         }
     }
     Ok(message.bytes)

@@ -4,7 +4,7 @@
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, fcntl_dupfd_cloexec, fcntl_getfd};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, socketpair};
 use std::collections::BTreeSet;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -19,7 +19,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct Descriptor(Arc<Booked>);
 
 #[derive(Debug)]
-struct Booked(ManuallyDrop<OwnedFd>);
+struct Booked {
+    fd: ManuallyDrop<OwnedFd>,
+    /// Our end of a pair, the other end of which is another process's.
+    is_line: bool,
+}
+
+impl Booked {
+    fn new(fd: OwnedFd) -> Self {
+        Self { fd: ManuallyDrop::new(fd), is_line: false }
+    }
+}
 
 static BOOKS: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
 
@@ -45,30 +55,51 @@ impl Books {
 impl From<OwnedFd> for Descriptor {
     fn from(fd: OwnedFd) -> Self {
         stop_books().0.insert(fd.as_raw_fd());
-        Self(Arc::new(Booked(ManuallyDrop::new(fd))))
+        Self(Arc::new(Booked::new(fd)))
     }
 }
 
 impl Drop for Booked {
     fn drop(&mut self) {
-        // Struck off and closed as one step, so that no number is on the books that is somebody else's.
-        let mut books = stop_books();
-        if books.0.remove(&self.0.as_raw_fd()) {
-            // SAFETY: dropped here and nowhere else.
-            unsafe { ManuallyDrop::drop(&mut self.0) };
+        // Struck off first, so that no number is on the books that is somebody else's. Closed after that, as it may
+        // take long, and forks wait for the books. A fork that comes between has a copy, which keeps nobody waiting:
+        // a line is cut for all who have it.
+        if !stop_books().0.remove(&self.fd.as_raw_fd()) {
+            return;
+        }
+        // SAFETY: taken here and nowhere else.
+        let fd = unsafe { ManuallyDrop::take(&mut self.fd) };
+        if self.is_line {
+            cut(fd);
         }
     }
 }
 
+/// Closes our end of a line. What a worker has sent and nobody has read is closed with it, descriptors too.
+fn cut(line: OwnedFd) {
+    // From here on nothing more arrives.
+    let _ = rustix::net::shutdown(&line, Shutdown::Both);
+    if rustix::io::ioctl_fionread(&line) != Ok(0) {
+        close_elsewhere(line);
+    }
+}
+
+/// Closes descriptors from a worker on a thread of their own, or here where none can be had: they may be of anything,
+/// and closing a socket that lingers, say, takes as long as the worker likes.
+pub(crate) fn close_elsewhere(things: impl Send + 'static) {
+    // What cannot be moved to a thread is dropped.
+    let _ = std::thread::Builder::new().name("offproc-close".into()).spawn(move || drop(things));
+}
+
 impl AsFd for Descriptor {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.0.as_fd()
+        self.0.fd.as_fd()
     }
 }
 
 impl AsRawFd for Descriptor {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.0.as_raw_fd()
+        self.0.fd.as_raw_fd()
     }
 }
 
@@ -79,8 +110,16 @@ impl Descriptor {
         let made = make()?;
         Ok(made.map(|fd| {
             books.0.insert(fd.as_raw_fd());
-            Self(Arc::new(Booked(ManuallyDrop::new(fd))))
+            Self(Arc::new(Booked::new(fd)))
         }))
+    }
+
+    /// As our end of a pair.
+    fn into_line(mut self) -> Self {
+        if let Some(booked) = Arc::get_mut(&mut self.0) {
+            booked.is_line = true;
+        }
+        self
     }
 
     /// Struck off the books, for whoever is to have it. A clone keeps it where it is: then it is a duplicate.
@@ -88,17 +127,17 @@ impl Descriptor {
         match Arc::try_unwrap(self.0) {
             Ok(booked) => {
                 let mut booked = ManuallyDrop::new(booked);
-                stop_books().0.remove(&booked.0.as_raw_fd());
+                stop_books().0.remove(&booked.fd.as_raw_fd());
                 // SAFETY: `booked` is never dropped, so this is the only time it is taken.
-                Ok(unsafe { ManuallyDrop::take(&mut booked.0) })
+                Ok(unsafe { ManuallyDrop::take(&mut booked.fd) })
             }
-            Err(shared) => Ok(fcntl_dupfd_cloexec(&*shared.0, 3)?),
+            Err(shared) => Ok(fcntl_dupfd_cloexec(&*shared.fd, 3)?),
         }
     }
 }
 
 /// A pair of connected stream sockets, close-on-exec from birth, neither of which is one of the standard three (which
-/// a program may have closed).
+/// a program may have closed). The first is ours; the second is another process's, whatever becomes of our copy.
 pub(crate) fn pair() -> io::Result<(Descriptor, Descriptor)> {
     pair_of(SocketType::STREAM)
 }
@@ -113,7 +152,7 @@ fn pair_of(kind: SocketType) -> io::Result<(Descriptor, Descriptor)> {
         let (a, b) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
         Ok([above_standard(a)?, above_standard(b)?])
     })?;
-    Ok((a, b))
+    Ok((a.into_line(), b))
 }
 
 /// A pipe, close-on-exec from birth as well: where to read, and where to write.

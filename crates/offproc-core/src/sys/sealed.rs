@@ -1,7 +1,7 @@
 //! Memory that nobody can change any more: a memfd sealed against writing and resizing, mapped read-only.
 #![allow(unsafe_code)]
 
-use super::descriptors::{Descriptor, stop_books};
+use super::descriptors::{Descriptor, close_elsewhere, stop_books};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use std::io;
@@ -46,14 +46,24 @@ impl Sealed {
 
     /// Memory from another process, which is not trusted: it must be sealed, and as long as it is said to be.
     pub(crate) fn open(memory: OwnedFd, length: usize) -> io::Result<Self> {
-        let seals = fcntl_get_seals(&memory)?;
-        if !seals.contains(SealFlags::WRITE | SealFlags::SHRINK) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the memory is not sealed"));
+        match Self::check(&memory, length) {
+            Ok(()) => Self::map(memory.into(), length),
+            Err(e) => {
+                close_elsewhere(memory);
+                Err(e)
+            }
         }
-        if fstat(&memory)?.st_size.unsigned_abs() < length as u64 {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the memory is shorter than it is said to be"));
+    }
+
+    fn check(memory: &OwnedFd, length: usize) -> io::Result<()> {
+        let refused = |reason| Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        if !fcntl_get_seals(memory)?.contains(SealFlags::WRITE | SealFlags::SHRINK) {
+            return refused("the memory is not sealed");
         }
-        Self::map(memory.into(), length)
+        if fstat(memory)?.st_size.unsigned_abs() < length as u64 {
+            return refused("the memory is shorter than it is said to be");
+        }
+        Ok(())
     }
 
     fn map(memory: Descriptor, length: usize) -> io::Result<Self> {

@@ -4,7 +4,7 @@
 //! in a thread-local: [`Outgoing::while_sending`] and [`Incoming::while_receiving`] put them there.
 
 use crate::shared_bytes::{Shared, SharedBytes};
-use crate::sys::descriptors::Descriptor;
+use crate::sys::descriptors::{Descriptor, close_elsewhere};
 use crate::sys::sealed::Sealed;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -12,8 +12,11 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Weak;
 
-/// How many descriptors a message can have (Linux passes up to 253 at once).
+/// How many descriptors a message can have.
 pub(crate) const MOST: usize = 128;
+
+/// How many descriptors Linux passes at once. What the receiver has no space for, it closes there and then.
+pub(crate) const MOST_AT_ONCE: usize = 253;
 
 /// How many buffers of its parent a worker keeps mapped.
 const KEPT: usize = 64;
@@ -69,6 +72,8 @@ pub(crate) struct Incoming {
 #[derive(Debug, Default)]
 struct Received {
     descriptors: Vec<Option<OwnedFd>>,
+    /// Whether they are from a worker.
+    is_answer: bool,
     buffers: BTreeMap<u64, SharedBytes>,
     /// Which of the buffers this message refers to.
     used: Vec<(u64, SharedBytes)>,
@@ -175,6 +180,9 @@ impl Incoming {
         if !lent.is_empty() {
             incoming.things().buffers = lent.into_iter().collect();
         }
+        if !descriptors.is_empty() {
+            incoming.things().is_answer = true;
+        }
         incoming.put(descriptors);
         incoming
     }
@@ -208,13 +216,29 @@ impl Incoming {
             read()
         };
         if let Some(things) = &mut self.things {
-            things.descriptors.clear();
+            things.close_rest();
         }
         read
     }
 
     fn things(&mut self) -> &mut Received {
         self.things.get_or_insert_default()
+    }
+}
+
+impl Received {
+    /// Closes what nobody has taken.
+    fn close_rest(&mut self) {
+        let rest = std::mem::take(&mut self.descriptors);
+        if self.is_answer && rest.iter().any(Option::is_some) {
+            close_elsewhere(rest);
+        }
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        self.close_rest();
     }
 }
 
