@@ -1,12 +1,13 @@
 //! Spare workers are started ahead of need: a call finds one, and the next is on its way.
 
 use futures::future::join_all;
+use offproc::runtimes::Tokio;
 use offproc::{Error, Limiter, WorkerContext};
 use offproc_tests::process::Family;
 use offproc_tests::rendezvous::{Arrivals, Gate};
 use offproc_tests::scratch::{Scratch, append, trace};
 use offproc_tests::waiting::{drive_until, until};
-use offproc_tests::{Case, job, matrix};
+use offproc_tests::{Case, Executor, isolated, job, matrix};
 use std::collections::HashSet;
 
 matrix!(
@@ -15,6 +16,18 @@ matrix!(
     take_the_place_of_retired_ones,
     that_cannot_start_harm_no_call
 );
+
+isolated!(come_where_the_runtime_is_the_current_one);
+
+/// They are started where no runtime is current.
+fn come_where_the_runtime_is_the_current_one() {
+    Executor::TokioCurrentThread.block_on(async {
+        let context = WorkerContext::builder().runtime(Tokio::CURRENT).spare_workers(1).open().unwrap();
+        context.run_sync(job::pid, ()).await.unwrap();
+        until("a spare beside the one that was called", || idle(&context) == 2).await;
+        context.close().await.unwrap();
+    });
+}
 
 fn idle(context: &WorkerContext) -> usize {
     context.statistics().idle_workers

@@ -106,7 +106,7 @@ impl Shared {
 
     /// `starting` was counted up by the caller.
     async fn start_for(self: &Arc<Self>, permit: Permit, clocks: Option<&Clocks>) -> Result<Lease, Error> {
-        let worker = self.start(clocks).await?;
+        let worker = self.start(&self.host, clocks).await?;
         self.books.begin_work();
         self.top_up();
         Ok(Lease::new(Arc::clone(self), worker, permit))
@@ -143,8 +143,9 @@ impl Shared {
         for _ in 0..self.books.begin_spares(self.spare_workers) {
             let shared = Arc::clone(self);
             entrust(async move {
+                // By the keeper, where no runtime is current.
                 // One that cannot be started is not tried for again until a call needs one, and gets the error.
-                if let Ok(worker) = shared.start(None).await {
+                if let Ok(worker) = shared.start(&Host::fallback(), None).await {
                     shared.books.begin_work();
                     shared.check_in(worker);
                 }
@@ -153,16 +154,16 @@ impl Shared {
     }
 
     /// Starts a worker; `starting` was counted up by the caller.
-    async fn start(self: &Arc<Self>, clocks: Option<&Clocks>) -> Result<Worker, Error> {
+    async fn start(self: &Arc<Self>, host: &Host, clocks: Option<&Clocks>) -> Result<Worker, Error> {
         let counted = Starting(&self.books);
         let pause = self.books.next_start().map(|next| next.saturating_duration_since(Instant::now()));
         if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
-            self.host.sleep(pause).await;
+            host.sleep(pause).await;
         }
         if let Some(clocks) = clocks {
             clocks.enter(Station::Starting);
         }
-        let started = Worker::start(&*self.launcher, &self.settings, &self.host).await;
+        let started = Worker::start(&*self.launcher, &self.settings, host).await;
         match &started {
             Ok(worker) => {
                 self.books.enter(worker);
