@@ -1,16 +1,23 @@
 //! In surroundings that are short of something, or in which the program gets in the way, calls work, or end with an
 //! error that tells why.
 
-use offproc_tests::isolated;
+use futures::FutureExt;
+use futures::executor::block_on;
+use futures::task::noop_waker_ref;
+use offproc_tests::rendezvous::{Arrivals, Gate};
 use offproc_tests::scratch::{Scratch, trace};
+use offproc_tests::waiting::drive_until;
+use offproc_tests::{Case, Executor, WorkerKind, isolated, job};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 use std::fs::File;
 use std::io::{Error, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::task::{Context, Poll};
 
 isolated!(
+    a_fork_that_holds_a_call,
     its_standard_streams_closed,
     its_output_a_broken_pipe,
     its_file_replaced,
@@ -148,4 +155,58 @@ fn no_more_processes() {
     let [first, cached, death, refused, again] = report.lines().collect::<Vec<_>>()[..] else { panic!("{report}") };
     assert_eq!([first, cached, death, again], ["42", "42", "broken", "42"], "{report}");
     assert!(refused.contains("could not be started") && refused.contains("temporarily unavailable"), "{refused}");
+}
+
+/// A fork of the program has none of the memory that a worker and the program share.
+fn a_fork_that_holds_a_call() {
+    let context = Case::new(Executor::FuturesBlockOn, WorkerKind::Spawn).context();
+    let scratch = Scratch::new();
+    let (arrivals, gate) = (Arrivals::new(&scratch, "arrivals"), Gate::new(&scratch, "gate"));
+    let argument = (arrivals.ticket(), gate.ticket(), scratch.path("trace"));
+    let mut call = context.run_sync(job::work, argument).kill_on_cancel(true).into_future();
+    block_on(drive_until(&mut call, arrivals.next()));
+    in_a_fork(|| {
+        let polled = call.poll_unpin(&mut Context::from_waker(noop_waker_ref()));
+        assert!(matches!(polled, Poll::Ready(Err(offproc::Error::BrokenWorker(_)))), "{polled:?}");
+    });
+    in_a_fork(|| {
+        // In the place of what is not there, among others.
+        let mut mappings: Vec<_> = (0..64).map(|_| map_64_kib()).collect();
+        // SAFETY: this process ends without dropping it again.
+        unsafe { std::ptr::drop_in_place(&raw mut call) };
+        mappings.iter_mut().for_each(|mapping| mapping.fill(7));
+    });
+    gate.admit_one();
+    block_on(call).expect("neither has harmed the worker");
+    block_on(context.close()).expect("a clean end");
+}
+
+fn map_64_kib() -> &'static mut [u8] {
+    const LENGTH: usize = 64 << 10;
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping at a place of the kernel's choice, that stays for the life of the process.
+    unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        let start = libc::mmap(std::ptr::null_mut(), LENGTH, access, flags, -1, 0);
+        assert_ne!(start, libc::MAP_FAILED);
+        std::slice::from_raw_parts_mut(start.cast(), LENGTH)
+    }
+}
+
+/// Does something in a fork of the test, which must end well.
+fn in_a_fork(work: impl FnOnce()) {
+    // SAFETY: the child uses the allocator and the call, and nothing that the keeper, which sleeps, may hold.
+    match unsafe { libc::fork() } {
+        0 => {
+            let is_well = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_ok();
+            // SAFETY: it ends the process.
+            unsafe { libc::_exit(i32::from(!is_well)) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: the status is written to a place for it.
+            assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+            assert_eq!(status, 0, "the fork's status as `waitpid` has it");
+        }
+    }
 }

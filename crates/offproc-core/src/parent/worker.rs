@@ -302,6 +302,9 @@ impl Worker {
     /// The next frame, or the end. Death is seen on the process: a grandchild may hold the connection open, and a
     /// living worker may have closed it.
     fn poll_said(&mut self, cx: &mut Context<'_>, host: &Host, verdict: bool) -> Poll<Said> {
+        if is_forked() {
+            return Poll::Ready(Said::Ended); // for a copy of the process that started it, which has none of its memory
+        }
         if !self.hung_up {
             match self.line.poll_frame(cx, host, verdict) {
                 Poll::Ready(Ok(frame)) => return Poll::Ready(Said::Frame(frame)),

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::descriptors::Descriptor;
+use super::fork::is_forked;
 use crate::wire::turn::{Futex, Turns};
 use crate::wire::writer::Room;
 use rustix::event::EventfdFlags;
@@ -34,6 +35,8 @@ pub(crate) struct SharedMemory {
     memory: Descriptor,
     start: NonNull<u8>,
     mapped: usize,
+    // Then a fork of this process does not have the mapping.
+    is_made_here: bool,
 }
 
 // SAFETY: the mapping belongs to this value alone within the process, and is not bound to a thread. What the other
@@ -55,7 +58,7 @@ impl SharedMemory {
         })?;
         ftruncate(&memory, FIRST as u64)?;
         fcntl_add_seals(&memory, SealFlags::SHRINK | SealFlags::SEAL)?;
-        let memory = Self::map(memory)?;
+        let memory = Self::map(memory, true)?;
         // A fork of this process has no business with it.
         // SAFETY: the range is exactly our mapping; the advice changes nothing for this process.
         let _ = unsafe { madvise(memory.start.as_ptr().cast(), memory.mapped, Advice::LinuxDontFork) };
@@ -67,17 +70,17 @@ impl SharedMemory {
         if !fcntl_get_seals(&memory)?.contains(SealFlags::SHRINK) {
             return Err(io::Error::other("the memory is not sealed against shrinking"));
         }
-        Self::map(memory.into())
+        Self::map(memory.into(), false)
     }
 
-    fn map(memory: Descriptor) -> io::Result<Self> {
+    fn map(memory: Descriptor, is_made_here: bool) -> io::Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice; the file is at least this long, and sealed
         // against becoming shorter.
         let start = unsafe {
             mmap(std::ptr::null_mut(), FIRST, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, &memory, 0)?
         };
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { memory, start, mapped: FIRST })
+        Ok(Self { memory, start, mapped: FIRST, is_made_here })
     }
 
     /// The words by which the two sides take turns.
@@ -178,6 +181,9 @@ impl Room for SharedMemory {
 
 impl Drop for SharedMemory {
     fn drop(&mut self) {
+        if self.is_made_here && is_forked() {
+            return; // whatever is in that place now is somebody else's
+        }
         // SAFETY: the mapping is ours, of this size, and nothing refers to it any more.
         let _ = unsafe { munmap(self.start.as_ptr().cast(), self.mapped) };
     }
