@@ -10,7 +10,9 @@ use offproc_tests::scratch::{Scratch, trace};
 use offproc_tests::waiting::{drive_until, until};
 use offproc_tests::{Case, Executor, isolated, job, matrix};
 use std::collections::HashSet;
+use std::sync::{Arc, Barrier};
 use std::thread;
+use tokio::runtime::Handle;
 
 matrix!(
     serves_runtimes_in_sequence,
@@ -19,7 +21,11 @@ matrix!(
     takes_settings_before_its_first_worker,
     takes_settings_for_a_call_that_waits_for_a_token,
 );
-isolated!(serves_every_kind_of_runtime_in_sequence, starts_with_a_token_for_each_cpu);
+isolated!(
+    serves_every_kind_of_runtime_in_sequence,
+    starts_with_a_token_for_each_cpu,
+    starts_workers_for_all_blocking_threads
+);
 
 /// Runs a future in a runtime of its own, which ends with it.
 async fn elsewhere<F>(executor: Executor, future: F) -> F::Output
@@ -46,6 +52,25 @@ fn serves_every_kind_of_runtime_in_sequence() {
         .map(|executor| executor.block_on(async { run_sync(job::pid, ()).await.unwrap() }))
         .collect();
     assert_eq!(pids.len(), 1);
+}
+
+/// Nobody is left to start a worker but offproc itself.
+fn starts_workers_for_all_blocking_threads() {
+    current_default_worker_limiter().set_total_tokens(2);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(1).max_blocking_threads(2).enable_all().build().unwrap();
+    let both = Arc::new(Barrier::new(2));
+    let call = || {
+        let both = Arc::clone(&both);
+        move || {
+            both.wait();
+            Handle::current().block_on(async { run_sync(job::pid, ()).await.unwrap() })
+        }
+    };
+    let calls = [runtime.spawn_blocking(call()), runtime.spawn_blocking(call())];
+    for pid in runtime.block_on(join_all(calls)) {
+        assert_ne!(pid.unwrap(), std::process::id());
+    }
 }
 
 async fn serves_four_runtimes_side_by_side(case: Case) {

@@ -32,9 +32,4 @@ impl Runtime for AsyncStd {
     fn sleep(&self, duration: Duration) -> BoxFuture<()> {
         Box::pin(async_std::task::sleep(duration))
     }
-
-    fn unblock(&self, work: Box<dyn FnOnce() + Send>) {
-        // Dropping the handle detaches the task.
-        drop(async_std::task::spawn_blocking(work));
-    }
 }

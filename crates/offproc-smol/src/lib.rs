@@ -4,6 +4,6 @@
 //! so there is no runtime to find: with the feature on, every call that is not made inside another runtime uses it.
 #![forbid(unsafe_code)]
 
-/// The process-wide reactor, timer and blocking threads of smol, which are those of `async-io` and `blocking`: what
-/// offproc uses where there is no other runtime.
+/// The process-wide reactor and timer of smol, which are those of `async-io`: what offproc uses where there is no other
+/// runtime.
 pub use offproc_core::Fallback as Smol;

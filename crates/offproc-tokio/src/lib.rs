@@ -1,4 +1,4 @@
-//! Runs [offproc](https://docs.rs/offproc)'s calls on tokio: its reactor, its timer and its blocking threads.
+//! Runs [offproc](https://docs.rs/offproc)'s calls on tokio: its reactor and its timer.
 //!
 //! Programs turn on offproc's feature `tokio` and need nothing from here: a call made inside a tokio runtime finds it
 //! by itself. [`Tokio::from`] a [`Handle`] pins a context to one runtime.
@@ -80,10 +80,6 @@ impl Runtime for Tokio {
     fn sleep(&self, duration: Duration) -> BoxFuture<()> {
         let _entered = self.handle.as_ref().map(Handle::enter);
         Box::pin(tokio::time::sleep(duration))
-    }
-
-    fn unblock(&self, work: Box<dyn FnOnce() + Send>) {
-        self.handle().spawn_blocking(work);
     }
 }
 

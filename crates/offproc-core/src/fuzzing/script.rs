@@ -158,10 +158,6 @@ impl Runtime for Still {
     fn sleep(&self, _: Duration) -> BoxFuture<()> {
         Box::pin(std::future::pending())
     }
-
-    fn unblock(&self, work: Box<dyn FnOnce() + Send>) {
-        work();
-    }
 }
 
 impl Watch for Still {

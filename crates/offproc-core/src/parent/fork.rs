@@ -9,6 +9,7 @@ use crate::sys::fork::{Side, fork};
 use crate::sys::process::Child;
 use crate::worker::entry;
 use std::io::{self, Write};
+use std::time::Duration;
 
 /// [`WorkerType::fork`](crate::WorkerType::fork).
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +27,8 @@ impl Fork {
 impl sealed::Sealed for Fork {}
 
 impl Launcher for Fork {
-    fn launch(&self, host: &Host) -> BoxFuture<io::Result<sealed::Started>> {
-        start_elsewhere(host, launch)
+    fn launch(&self, host: &Host, timeout: Duration) -> BoxFuture<io::Result<sealed::Started>> {
+        start_elsewhere(host, timeout, launch)
     }
 }
 

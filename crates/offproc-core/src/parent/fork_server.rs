@@ -8,7 +8,7 @@
 //! member of the context. A start that finds one does without a fork.
 
 use super::keeper;
-use super::launcher::{Guard, Launched, Launcher, Pairs, sealed};
+use super::launcher::{Guard, Launched, Launcher, Pairs, in_time, sealed};
 use super::process::Process;
 use super::runtime::{BoxFuture, Host};
 use super::settings::Settings;
@@ -102,13 +102,13 @@ impl ForkServer {
 impl sealed::Sealed for ForkServer {}
 
 impl Launcher for ForkServer {
-    fn launch(&self, host: &Host) -> BoxFuture<io::Result<sealed::Started>> {
+    fn launch(&self, host: &Host, timeout: Duration) -> BoxFuture<io::Result<sealed::Started>> {
         let (slot, settings, host) = (self.slot.clone(), Arc::clone(&self.settings), host.clone());
         Box::pin(async move {
             // Twice at most: a helper that has died is replaced, one that dies at once is an error.
             for attempt in 0.. {
                 let helper = running(&slot, &settings, &host).await?;
-                match helper.launch(&host).await {
+                match helper.launch(&host, timeout).await {
                     Err(e) if attempt == 0 && matches!(e.raw_os_error().map(Errno::from_raw_os_error), Some(GONE)) => {
                         helper.worker.kill();
                         let mut taken = slot.take().await;
@@ -266,7 +266,7 @@ impl Helper {
     async fn start(settings: &Settings, host: &Host) -> Result<Arc<Self>, Error> {
         let hello = settings.fork_server_hello().map_err(|reason| Error::Spawn(io::Error::other(reason)))?;
         let (requests, helper_requests) = descriptors::message_pair().map_err(Error::Spawn)?;
-        let mut launched = Spawn.launch(host).await.map_err(Error::Spawn)?.0;
+        let mut launched = Spawn.launch(host, settings.start_timeout).await.map_err(Error::Spawn)?.0;
         launched.descriptors.push(helper_requests);
         let worker = greet(launched, hello, settings, host).await?.into_helper(settings);
         let requests = Arc::new(Async::new_nonblocking(requests).map_err(Error::Spawn)?);
@@ -316,11 +316,11 @@ impl Helper {
     }
 
     /// The spare, or a worker that is forked now.
-    async fn launch(&self, host: &Host) -> io::Result<Launched> {
+    async fn launch(&self, host: &Host, timeout: Duration) -> io::Result<Launched> {
         let turn = Turn::take(host).await;
         let launched = match self.take_spare() {
             Some(spare) => spare,
-            None => self.fork().await?,
+            None => in_time(host, timeout, self.fork()).await?,
         };
         Ok(Launched { turn: Some(turn), ..launched })
     }

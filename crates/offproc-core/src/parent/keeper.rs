@@ -1,6 +1,7 @@
 //! The keeper: one thread that drives what outlives its caller. It reaps workers, sees abandoned calls to their end,
 //! and closes contexts that were dropped. It sleeps while there is nothing to do, and is the only thread of offproc's
-//! own in the parent, but for that of `tee.rs` and those that close what workers send, where they are needed.
+//! own in the parent, but for that of `tee.rs`, those that close what workers send, where they are needed, and those of
+//! `launcher.rs` while they start a process.
 
 use crate::sys::{descriptors, fork};
 use async_executor::Executor;

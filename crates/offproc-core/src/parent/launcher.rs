@@ -5,10 +5,12 @@ use super::runtime::{BoxFuture, Host};
 use super::turn::Turn;
 use crate::error::BrokenWorkerError;
 use crate::sys::descriptors::{self, Descriptor};
+use futures_lite::future;
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A process that waits for its hello. Dropping it ends it.
 #[derive(Debug)]
@@ -50,8 +52,9 @@ impl Drop for Guard {
 
 /// A way to start workers.
 pub trait Launcher: fmt::Debug + Send + Sync + sealed::Sealed {
+    /// Waiting for a turn, or for a fork server that starts, is not part of the timeout.
     #[doc(hidden)]
-    fn launch(&self, host: &Host) -> BoxFuture<io::Result<sealed::Started>>;
+    fn launch(&self, host: &Host, timeout: Duration) -> BoxFuture<io::Result<sealed::Started>>;
 
     /// A worker has been started: gets ready for the next start, where that can be done ahead.
     #[doc(hidden)]
@@ -78,22 +81,58 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// Runs a launch that blocks where that does no harm.
+/// Runs a launch that blocks on a thread of its own. Those of the async runtime may all be waiting for this very start.
 pub(crate) fn start_elsewhere(
     host: &Host,
+    timeout: Duration,
     launch: fn() -> io::Result<Launched>,
 ) -> BoxFuture<io::Result<sealed::Started>> {
     let host = host.clone();
     Box::pin(async move {
         let turn = Turn::take(&host).await;
         let (sender, receiver) = async_channel::bounded(1);
-        host.current().unblock(Box::new(move || {
+        // It keeps the turn, whoever still waits: so no more of these threads start something than there are turns.
+        std::thread::Builder::new().name("offproc-start".into()).spawn(move || {
+            let launched = launch().map(|launched| Launched { turn: Some(turn), ..launched });
             // If nobody waits any more, the guard inside ends what was started.
-            let _ = sender.try_send(launch());
-        }));
-        match receiver.recv().await {
-            Ok(started) => Ok(sealed::Started(Launched { turn: Some(turn), ..started? })),
-            Err(_) => Err(io::Error::other("the async runtime shut down before it could start the worker")),
-        }
+            let _ = sender.try_send(launched);
+        })?;
+        let started = async {
+            receiver.recv().await.unwrap_or_else(|_| Err(io::Error::other("the thread that was to launch it panicked")))
+        };
+        in_time(&host, timeout, started).await.map(sealed::Started)
     })
+}
+
+/// What a launch comes to, unless it takes longer than a start may.
+pub(crate) async fn in_time<T>(
+    host: &Host,
+    timeout: Duration,
+    launch: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    let deadline = async {
+        host.sleep_really(timeout).await;
+        Err(io::Error::new(io::ErrorKind::TimedOut, format!("the worker was not launched within {timeout:?}")))
+    };
+    future::or(launch, deadline).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Mutex, PoisonError};
+
+    static HELD: Mutex<()> = Mutex::new(());
+
+    #[test]
+    fn a_launch_that_does_not_come_back_is_an_error_in_time() {
+        let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        let launch = || {
+            drop(HELD.lock());
+            Err(io::ErrorKind::Other.into())
+        };
+        let started = future::block_on(start_elsewhere(&Host::fallback(), Duration::from_millis(1), launch));
+        assert_eq!(started.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(held);
+    }
 }

@@ -28,7 +28,7 @@ impl RuntimeId {
     }
 }
 
-/// An async runtime: readiness of descriptors, timers, and threads for what blocks.
+/// An async runtime: readiness of descriptors and timers.
 ///
 /// The adapter crates implement it; a program only ever names one to pin a context to it.
 pub trait Runtime: fmt::Debug + Send + Sync + 'static {
@@ -44,10 +44,6 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
 
     /// A future that is ready after `duration`.
     fn sleep(&self, duration: Duration) -> BoxFuture<()>;
-
-    /// Runs what would block a thread for a moment on a thread where that does no harm. A runtime that is shutting
-    /// down may drop the work instead.
-    fn unblock(&self, work: Box<dyn FnOnce() + Send>);
 }
 
 /// A watched descriptor.
@@ -65,8 +61,8 @@ pub trait Watch: fmt::Debug + Send + Sync {
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-/// The runtime for programs under any other executor, or none: the process-wide reactor of `async-io` and the threads
-/// of `blocking`. It is shared with everything else in the program that is built on these crates, smol for one.
+/// The runtime for programs under any other executor, or none: the process-wide reactor of `async-io`. It is
+/// shared with everything else in the program that is built on that crate, smol for one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fallback;
 
@@ -92,10 +88,6 @@ impl Runtime for Fallback {
         Box::pin(async move {
             async_io::Timer::after(duration).await;
         })
-    }
-
-    fn unblock(&self, work: Box<dyn FnOnce() + Send>) {
-        blocking::unblock(work).detach();
     }
 }
 

@@ -9,6 +9,7 @@ use crate::wire::frame::VERSION;
 use crate::wire::hello::MARKER;
 use std::io;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// `WorkerType::Spawn`: a new process of the same executable.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,9 +18,9 @@ pub(crate) struct Spawn;
 impl sealed::Sealed for Spawn {}
 
 impl Launcher for Spawn {
-    fn launch(&self, host: &Host) -> BoxFuture<io::Result<sealed::Started>> {
+    fn launch(&self, host: &Host, timeout: Duration) -> BoxFuture<io::Result<sealed::Started>> {
         // Starting a process blocks until the new program is loaded, about a millisecond: not here.
-        start_elsewhere(host, launch)
+        start_elsewhere(host, timeout, launch)
     }
 }
 

@@ -41,7 +41,7 @@ impl Worker {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let mut launched = launcher.launch(host).await.map_err(Error::Spawn)?.0;
+            let mut launched = launcher.launch(host, settings.start_timeout).await.map_err(Error::Spawn)?.0;
             if settings.kill_tree {
                 launched.process.0.set_kill_tree();
             }
