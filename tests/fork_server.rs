@@ -14,6 +14,7 @@ use std::time::Duration;
 matrix!(only fork_server:
     forks_one_worker_ahead_and_ends_it_at_close,
     forks_after_preload_and_once_it_has_run,
+    prints_once_what_preload_prints_by_way_of_c,
     that_dies_idle_is_replaced,
     that_dies_takes_no_running_job_along,
     that_dies_with_a_request_in_its_hands_is_replaced,
@@ -91,6 +92,26 @@ async fn start_another(context: &WorkerContext) -> u32 {
     gate.admit_one();
     busy.await.unwrap();
     pid
+}
+
+async fn prints_once_what_preload_prints_by_way_of_c(case: Case) {
+    fn path(program: u32) -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("offproc-printed-{program}"))
+    }
+    let preload = || {
+        let file = std::fs::File::create(path(std::os::unix::process::parent_id())).unwrap();
+        rustix::stdio::dup2_stdout(file).unwrap();
+        // SAFETY: a string of C.
+        unsafe { libc::puts(c"once".as_ptr()) };
+    };
+    let context = case.builder().preload(preload).retire_after_jobs(1..=1).open().unwrap();
+    for _ in 0..3 {
+        context.run_sync(job::pid, ()).await.unwrap();
+    }
+    context.close().await.unwrap();
+    let printed = std::fs::read_to_string(path(std::process::id())).unwrap();
+    std::fs::remove_file(path(std::process::id())).unwrap();
+    assert_eq!(printed, "once\n");
 }
 
 async fn that_dies_idle_is_replaced(case: Case) {

@@ -103,6 +103,9 @@ impl Alone {
     }
 
     pub(crate) fn fork(&self) -> io::Result<Side> {
+        // What was printed by way of C, too, or the child would print it again.
+        // SAFETY: null means all streams.
+        unsafe { libc::fflush(std::ptr::null_mut()) };
         // SAFETY: there is no other thread that could hold a lock.
         unsafe { fork() }
     }
