@@ -188,6 +188,9 @@ impl Line for SharedLine {
 
 /// A look for the answer before the caller parks: worth it only where recent jobs were that short, and it finds out
 /// by itself. Each look in vain doubles the number of calls that go without one.
+///
+/// Where both sides sleep, waking them can take longer than either looks, and neither would ever find out that the other
+/// is fast. So looks that have become rare are long: one that sees the answer keeps both sides awake from then on.
 #[derive(Debug)]
 struct Look {
     is_on: bool,
@@ -197,8 +200,11 @@ struct Look {
 }
 
 impl Look {
-    const MOST: Duration = Duration::from_micros(2);
-    const MOST_SKIPPED: u32 = 6;
+    const SHORT: Duration = Duration::from_micros(2);
+    const LONG: Duration = Duration::from_micros(100);
+    /// After so many in vain, looks are long: one in 64 calls, and in the end one in 512.
+    const RARE: u32 = 6;
+    const RAREST: u32 = 9;
 
     fn until(&mut self, is_there: impl Fn() -> bool) {
         if !self.is_on || !std::mem::take(&mut self.is_due) || is_there() {
@@ -208,6 +214,7 @@ impl Look {
             self.skip -= 1;
             return;
         }
+        let most = if self.misses >= Self::RARE { Self::LONG } else { Self::SHORT };
         let start = Instant::now();
         loop {
             for _ in 0..16 {
@@ -217,11 +224,28 @@ impl Look {
                     return;
                 }
             }
-            if start.elapsed() >= Self::MOST {
-                self.misses = (self.misses + 1).min(Self::MOST_SKIPPED);
+            if start.elapsed() >= most {
+                self.misses = (self.misses + 1).min(Self::RAREST);
                 self.skip = 1 << self.misses;
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rare_look_sees_what_short_ones_never_would() {
+        let mut look = Look { is_on: true, is_due: false, misses: 0, skip: 0 };
+        let seen = (0..200).any(|_| {
+            let posted = Instant::now();
+            look.is_due = true;
+            look.until(|| posted.elapsed() > Look::SHORT * 10);
+            look.misses == 0
+        });
+        assert!(seen);
     }
 }
