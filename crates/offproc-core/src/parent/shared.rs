@@ -154,7 +154,8 @@ impl Line for SharedLine {
         }
         let turns = self.memory.turns();
         if !verdict {
-            self.look.until(|| turns.is_answered(self.turn));
+            let contended = turns.up.contended.load(Ordering::Relaxed) != 0;
+            self.look.until(contended, || turns.is_answered(self.turn));
         }
         if let Some(frame) = self.frame(verdict)? {
             return Poll::Ready(Ok(frame));
@@ -190,7 +191,8 @@ impl Line for SharedLine {
 /// by itself. Each look in vain doubles the number of calls that go without one.
 ///
 /// Where both sides sleep, waking them can take longer than either looks, and neither would ever find out that the other
-/// is fast. So looks that have become rare are long: one that sees the answer keeps both sides awake from then on.
+/// is fast. So looks that have become rare are long: one that sees the answer keeps both sides awake from then on. But not
+/// where others compute: who uses a CPU for longer waits longer for the next one.
 #[derive(Debug)]
 struct Look {
     is_on: bool,
@@ -206,7 +208,7 @@ impl Look {
     const RARE: u32 = 6;
     const RAREST: u32 = 9;
 
-    fn until(&mut self, is_there: impl Fn() -> bool) {
+    fn until(&mut self, contended: bool, is_there: impl Fn() -> bool) {
         if !self.is_on || !std::mem::take(&mut self.is_due) || is_there() {
             return;
         }
@@ -214,7 +216,7 @@ impl Look {
             self.skip -= 1;
             return;
         }
-        let most = if self.misses >= Self::RARE { Self::LONG } else { Self::SHORT };
+        let most = if self.misses >= Self::RARE && !contended { Self::LONG } else { Self::SHORT };
         let start = Instant::now();
         loop {
             for _ in 0..16 {
@@ -243,7 +245,7 @@ mod tests {
         let seen = (0..200).any(|_| {
             let posted = Instant::now();
             look.is_due = true;
-            look.until(|| posted.elapsed() > Look::SHORT * 10);
+            look.until(false, || posted.elapsed() > Look::SHORT * 10);
             look.misses == 0
         });
         assert!(seen);

@@ -72,6 +72,8 @@ pub(crate) struct Up {
     pub(crate) length: AtomicU64,
     /// How many descriptors go with the answer.
     pub(crate) descriptors: AtomicU32,
+    /// Not 0: others compute on the worker's CPU.
+    pub(crate) contended: AtomicU32,
 }
 
 /// What a worker finds at its turn.

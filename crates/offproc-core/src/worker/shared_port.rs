@@ -85,6 +85,7 @@ impl Port for SharedPort {
         turns.up.kind.store(kind as u32, Ordering::Relaxed);
         turns.up.descriptors.store(u32::from(!outgoing.is_empty()), Ordering::Relaxed);
         turns.up.length.store(written as u64, Ordering::Relaxed);
+        turns.up.contended.store(u32::from(self.spin.is_contended()), Ordering::Relaxed);
         if turns.reply(self.turn) {
             self.ring()?;
             self.place.rang(turns.down.cpu.load(Ordering::Relaxed), self.spin.is_contended());
