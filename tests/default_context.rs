@@ -1,6 +1,7 @@
 //! The default context belongs to the process: runtimes come and go, its workers stay.
 
 use futures::{future::join_all, poll};
+use offproc::runtimes::Tokio;
 use offproc::{
     Limiter, WorkerContext, configure_default_context, current_default_worker_limiter, default_context_statistics,
     run_sync,
@@ -22,6 +23,7 @@ matrix!(
     takes_settings_for_a_call_that_waits_for_a_token,
 );
 isolated!(
+    a_pinned_runtime_that_has_ended_is_not_held_against_workers,
     serves_every_kind_of_runtime_in_sequence,
     starts_with_a_token_for_each_cpu,
     starts_workers_for_all_blocking_threads
@@ -134,4 +136,22 @@ async fn takes_settings_for_a_call_that_waits_for_a_token(case: Case) {
 fn starts_with_a_token_for_each_cpu() {
     let cpus = thread::available_parallelism().unwrap().get();
     assert_eq!(current_default_worker_limiter().total_tokens(), cpus);
+}
+
+fn a_pinned_runtime_that_has_ended_is_not_held_against_workers() {
+    let runtime = Executor::TokioCurrentThread;
+    let (context, pid) = runtime.block_on(async {
+        let context = WorkerContext::builder().runtime(Tokio::from(Handle::current())).open().unwrap();
+        let pid = context.run_sync(job::pid, ()).await.unwrap();
+        (context, pid)
+    });
+    // With a pause, for an answer that has to be waited for.
+    let slow = |()| {
+        thread::sleep(std::time::Duration::from_millis(50));
+        std::process::id()
+    };
+    futures::executor::block_on(async move {
+        assert_eq!(context.run_sync(slow, ()).await.unwrap(), pid);
+        context.close().await.unwrap();
+    });
 }

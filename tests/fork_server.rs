@@ -144,6 +144,9 @@ async fn that_dies_takes_no_running_job_along(case: Case) {
     let server = server();
     kill(server);
     until("it is reaped", || is_reaped(server)).await;
+    // By who sees the end of a fork server's worker, and by who waits for those that have lost theirs: neither has to
+    // ask again and again.
+    until("their ends are waited for", || watches(one) == 2 && watches(other) == 2).await;
     (0..2).for_each(|_| gate.admit_one());
     let (first, second) = join(first, second).await;
     first.and(second).unwrap();
@@ -243,4 +246,15 @@ async fn whose_preload_fails_is_told_and_tried_again(case: Case) {
     std::fs::write("fixed", "").unwrap();
     context.run_sync(job::pid, ()).await.unwrap();
     context.close().await.unwrap();
+}
+
+/// How many registrations there are of pidfds of a process, with any epoll of ours.
+fn watches(pid: u32) -> usize {
+    let info = |fd: &str| std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default();
+    let field = |line: &str, name: &str| Some(line.strip_prefix(name)?.split_whitespace().next()?.to_owned());
+    let all = std::fs::read_dir("/proc/self/fdinfo").unwrap().filter_map(|fd| fd.ok()?.file_name().into_string().ok());
+    let targets: Vec<String> =
+        all.flat_map(|fd| info(&fd).lines().filter_map(|line| field(line, "tfd:")).collect::<Vec<_>>()).collect();
+    let is_of_it = |fd: &&String| info(fd).lines().any(|line| field(line, "Pid:") == Some(pid.to_string()));
+    targets.iter().filter(is_of_it).count()
 }

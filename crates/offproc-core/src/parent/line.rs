@@ -1,7 +1,7 @@
 //! The transport seam: one worker's connection, as the parent holds it, and a descriptor watched by whichever runtime
 //! needs it.
 
-use super::runtime::{Host, RuntimeId, Watch};
+use super::runtime::{Fallback, Host, Runtime, RuntimeId, Watch};
 use crate::sys::descriptors::Descriptor;
 use crate::wire::attachments::{Incoming, Outgoing};
 use crate::wire::frame::Frame;
@@ -95,9 +95,13 @@ impl Watched {
             }
         }
         self.watch = None;
-        let watch = match runtime.watch(self.descriptor.clone()) {
-            Ok(watch) => watch,
-            Err(e) => return Poll::Ready(Err(e)),
+        let (id, watch) = match runtime.watch(self.descriptor.clone()) {
+            Ok(watch) => (id, watch),
+            // A runtime that a context was pinned to may have ended: that is not the worker's fault.
+            Err(_) => match Fallback.watch(self.descriptor.clone()) {
+                Ok(watch) => (Fallback.id(), watch),
+                Err(e) => return Poll::Ready(Err(e)),
+            },
         };
         let (_, watch) = self.watch.insert((id, watch));
         poll(&**watch, cx)

@@ -1,6 +1,6 @@
 //! A child process: killed and waited for through its pidfd, never by a bare pid, which may be another's by then.
 
-use super::descriptors::Descriptor;
+use super::descriptors::{Descriptor, duplicate_high};
 use super::group;
 use super::reap::{Reaped, reap};
 use crate::sync::Mutex;
@@ -152,6 +152,13 @@ impl Child {
     async fn news(&self) {
         let readable = match Async::new_nonblocking(self.pidfd.as_fd()) {
             Ok(watched) => watched.readable().await,
+            // By another errand: a second watch takes a descriptor of its own.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                match duplicate_high(self.pidfd.as_fd()).and_then(Async::new_nonblocking) {
+                    Ok(watched) => watched.readable().await,
+                    Err(e) => Err(e),
+                }
+            }
             Err(e) => Err(e),
         };
         if readable.is_err() {
