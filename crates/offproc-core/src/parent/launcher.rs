@@ -126,6 +126,7 @@ mod tests {
 
     #[test]
     fn a_launch_that_does_not_come_back_is_an_error_in_time() {
+        let _alone = super::super::turn::tests::alone();
         let held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         let launch = || {
             drop(HELD.lock());
