@@ -7,6 +7,7 @@ use offproc_tests::hostile::{
 };
 use offproc_tests::rendezvous::{Arrivals, arrive};
 use offproc_tests::scratch::Scratch;
+use offproc_tests::waiting::until;
 use offproc_tests::{Case, job, matrix, process};
 use rustix::fs::{FallocateFlags, MemfdFlags, OFlags, SealFlags};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -286,13 +287,25 @@ async fn sends_what_takes_an_hour_to_close(case: Case) {
                 Way::Unread | Way::OnLifeline => assert!(matches!(outcome, Err(Error::BrokenWorker(_)))),
             }
             let _ = context.close().await;
+            // Somebody is at it, and what is to be closed is off the table: a process that is started at the very moment
+            // before it would have it too.
+            until("it is being closed", || closers() == ['S']).await;
             // Whoever starts a worker waits for nobody who closes.
             other.run_sync(job::pid, ()).await.unwrap();
             // Only now is the other side gone, and with it what was not read.
             drop(listener.accept().unwrap());
+            until("it is closed", || closers().is_empty()).await;
         }
     }
     other.close().await.unwrap();
+}
+
+/// The states of the threads that close what may take long.
+fn closers() -> Vec<char> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().filter_map(|task| Some(task.ok()?.path()));
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.join("stat")).ok());
+    let state = |stat: String| stat.split_once("(offproc-close) ")?.1.chars().next();
+    stats.filter_map(state).collect()
 }
 
 async fn says_again_and_again_that_it_took_no_job(case: Case) {
