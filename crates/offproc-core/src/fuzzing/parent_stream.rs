@@ -34,7 +34,7 @@ pub fn parent_stream(data: &[u8]) {
         process.arrived(Child::of_another(7, not_a_process));
     }
     let guard = Guard(Arc::clone(&process));
-    let launched = Launched { process: guard, control, lifeline, descriptors: Vec::new(), turn: None };
+    let launched = Launched { process: guard, control, lifeline, descriptors: Vec::new(), turn: None, is_spare: false };
     let hello = settings.hello(false).expect("valid settings");
     let mut greeting = Some(Box::pin(greet(launched, hello, &settings, &host)));
     let mut worker = None;

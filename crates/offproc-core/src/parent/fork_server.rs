@@ -319,7 +319,7 @@ impl Helper {
     async fn launch(&self, host: &Host, timeout: Duration) -> io::Result<Launched> {
         let turn = Turn::take(host).await;
         let launched = match self.take_spare() {
-            Some(spare) => spare,
+            Some(spare) => Launched { is_spare: true, ..spare },
             None => in_time(host, timeout, self.fork()).await?,
         };
         Ok(Launched { turn: Some(turn), ..launched })
@@ -330,8 +330,14 @@ impl Helper {
         let Pairs { control, worker_control, lifeline, worker_lifeline } = Pairs::open()?;
         // On the books before the request is out: its end may come at any moment after.
         let (process, entry) = self.books.enter();
-        let launched =
-            Launched { process: Guard(process), control, lifeline, descriptors: vec![worker_lifeline], turn: None };
+        let launched = Launched {
+            process: Guard(process),
+            control,
+            lifeline,
+            descriptors: vec![worker_lifeline],
+            turn: None,
+            is_spare: false,
+        };
         self.request(Fork { id: entry.id }, worker_control).await?;
         entry.keep();
         if self.worker.is_spent() {

@@ -22,6 +22,8 @@ pub(crate) struct Launched {
     pub(crate) descriptors: Vec<Descriptor>,
     /// Until it has introduced itself.
     pub(crate) turn: Option<Turn>,
+    /// It was started ahead of the call that takes it, in other circumstances perhaps.
+    pub(crate) is_spare: bool,
 }
 
 /// The connections of a new worker.

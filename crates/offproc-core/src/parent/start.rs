@@ -57,12 +57,15 @@ impl Worker {
             if let Some(shared) = &mut shared {
                 launched.descriptors.append(&mut shared.theirs);
             }
+            let is_spare = launched.is_spare;
             match greet(launched, hello, settings, host).await {
                 Ok(greeted) => {
                     launcher.prepare();
                     return Ok(greeted.into_worker(settings, shared));
                 }
                 Err(Error::BrokenWorker(e)) if attempt < ATTEMPTS && is_accident(&e) => {}
+                // What kept it from being forked may be over.
+                Err(Error::Spawn(e)) if attempt < ATTEMPTS && is_spare && e.kind() == io::ErrorKind::Other => {}
                 Err(Error::BrokenWorker(mut e)) if matches!(e.phase(), Phase::Init | Phase::Sandbox) => {
                     let ran = if e.phase() == Phase::Init { settings.init } else { settings.sandbox };
                     e.first_mut().task = ran.map(|ran| Task {
@@ -178,7 +181,7 @@ pub(crate) async fn greet(
     settings: &Settings,
     host: &Host,
 ) -> Result<Greeted, Error> {
-    let Launched { process, control, lifeline, descriptors, turn } = launched;
+    let Launched { process, control, lifeline, descriptors, turn, .. } = launched;
     let mut greeted = Greeted {
         launched: Half { process, lifeline },
         turn,
