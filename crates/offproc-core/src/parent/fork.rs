@@ -45,7 +45,7 @@ fn launch() -> io::Result<Launched> {
         Side::Child => entry::enter_forked(worker_control),
         Side::Parent(pid) => {
             let process = Guard(Process::adopt(Child::of_fork(pid)?));
-            Ok(Launched { process, control, lifeline, descriptors: vec![worker_lifeline], turn: None, is_spare: false })
+            Ok(Launched::new(process, control, lifeline, worker_lifeline))
         }
     }
 }

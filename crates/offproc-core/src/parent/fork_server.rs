@@ -330,14 +330,7 @@ impl Helper {
         let Pairs { control, worker_control, lifeline, worker_lifeline } = Pairs::open()?;
         // On the books before the request is out: its end may come at any moment after.
         let (process, entry) = self.books.enter();
-        let launched = Launched {
-            process: Guard(process),
-            control,
-            lifeline,
-            descriptors: vec![worker_lifeline],
-            turn: None,
-            is_spare: false,
-        };
+        let launched = Launched::new(Guard(process), control, lifeline, worker_lifeline);
         self.request(Fork { id: entry.id }, worker_control).await?;
         entry.keep();
         if self.worker.is_spent() {

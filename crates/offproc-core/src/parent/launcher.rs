@@ -26,6 +26,13 @@ pub(crate) struct Launched {
     pub(crate) is_spare: bool,
 }
 
+impl Launched {
+    /// Without a turn, and for the call that has it started.
+    pub(crate) fn new(process: Guard, control: Descriptor, lifeline: Descriptor, worker_lifeline: Descriptor) -> Self {
+        Self { process, control, lifeline, descriptors: vec![worker_lifeline], turn: None, is_spare: false }
+    }
+}
+
 /// The connections of a new worker.
 pub(crate) struct Pairs {
     pub(crate) control: Descriptor,

@@ -95,15 +95,10 @@ impl Watched {
             }
         }
         self.watch = None;
-        let (id, watch) = match runtime.watch(self.descriptor.clone()) {
-            Ok(watch) => (id, watch),
-            // A runtime that a context was pinned to may have ended: that is not the worker's fault.
-            Err(_) => match Fallback.watch(self.descriptor.clone()) {
-                Ok(watch) => (Fallback.id(), watch),
-                Err(e) => return Poll::Ready(Err(e)),
-            },
-        };
-        let (_, watch) = self.watch.insert((id, watch));
+        let watch = runtime.watch(self.descriptor.clone()).map(|watch| (id, watch));
+        // A runtime that a context was pinned to may have ended: that is not the worker's fault.
+        let watch = watch.or_else(|_| Fallback.watch(self.descriptor.clone()).map(|watch| (Fallback.id(), watch)));
+        let (_, watch) = self.watch.insert(watch?);
         poll(&**watch, cx)
     }
 }

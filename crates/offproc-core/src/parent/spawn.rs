@@ -35,7 +35,7 @@ fn launch() -> io::Result<Launched> {
     // No `pre_exec`: std then uses `posix_spawn`, whose cost does not grow with the memory of this process.
     command.args(arguments).env(MARKER, VERSION.to_string()).stdin(Stdio::from(worker_control.into_owned()?));
     let process = Guard(Process::adopt(Child::spawn(&mut command)?));
-    Ok(Launched { process, control, lifeline, descriptors: vec![worker_lifeline], turn: None, is_spare: false })
+    Ok(Launched::new(process, control, lifeline, worker_lifeline))
 }
 
 /// The running executable itself, whatever has become of its file since; where there is no `/proc`, its file.

@@ -150,17 +150,11 @@ impl Child {
 
     /// Until there may be something new to see.
     async fn news(&self) {
-        let readable = match Async::new_nonblocking(self.pidfd.as_fd()) {
-            Ok(watched) => watched.readable().await,
-            // By another errand: a second watch takes a descriptor of its own.
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                match duplicate_high(self.pidfd.as_fd()).and_then(Async::new_nonblocking) {
-                    Ok(watched) => watched.readable().await,
-                    Err(e) => Err(e),
-                }
-            }
-            Err(e) => Err(e),
-        };
+        let mut readable = async { Async::new_nonblocking(self.pidfd.as_fd())?.readable().await }.await;
+        if readable.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AlreadyExists) {
+            // Another errand watches it: a second watch takes a descriptor of its own.
+            readable = async { Async::new_nonblocking(duplicate_high(self.pidfd.as_fd())?)?.readable().await }.await;
+        }
         if readable.is_err() {
             // No descriptors or memory for the watch: ask again a little later rather than leave a zombie.
             async_io::Timer::after(std::time::Duration::from_millis(50)).await;

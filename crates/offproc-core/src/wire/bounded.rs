@@ -41,7 +41,6 @@ impl Budget {
 }
 
 /// Anything of serde's, and the budget for what is in it.
-#[derive(Clone, Copy)]
 pub(super) struct Bounded<'b, T> {
     inner: T,
     budget: &'b Budget,
