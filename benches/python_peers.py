@@ -3,7 +3,7 @@
 
     benches/python_peers.py [--quick] FILE
 
-Writes results to FILE, one JSON value a line, for benches/report.py. Needs trio-parallel and loky from PyPI;
+Writes results to FILE, one JSON value a line, for benches/report.py. Needs trio-parallel, loky and joblib from PyPI;
 `benches/run.sh` puts them into an environment of their own. As in the Rust part, calls are made in turns of a few.
 """
 
@@ -22,6 +22,7 @@ import sys
 import time
 import warnings
 
+import joblib
 import loky
 import trio
 import trio_parallel
@@ -61,14 +62,14 @@ def summary(samples, curve=False):
     def quantile(share):
         return samples[max(math.ceil(share * len(samples)), 1) - 1]
 
-    told = {
+    summary = {
         "n": len(samples), "p50": quantile(0.5), "p90": quantile(0.9), "p99": quantile(0.99),
         "min": samples[0], "max": samples[-1],
     }
     if curve:
         shares = [percent / 50 for percent in range(1, 50)] + [0.99, 0.995, 0.998, 0.999]
-        told["curve"] = [[share, quantile(share)] for share in shares]
-    return told
+        summary["curve"] = [[share, quantile(share)] for share in shares]
+    return summary
 
 
 async def timed(call):
@@ -150,6 +151,32 @@ async def bytes_there_and_back(quick):
     return samples
 
 
+def nothing(item):
+    return item
+
+
+def maps(count):
+    """Items a second of maps over no-op items with two processes, by way: each with the chunks that are best for it."""
+    per_second = {}
+
+    def measure(way, work):
+        work()  # starts its workers
+        begin = time.perf_counter()
+        results = work()
+        took = time.perf_counter() - begin
+        assert len(results) == count
+        per_second[way] = max(per_second.get(way, 0), count / took)
+
+    items = range(count)
+    for batch in ("auto", 10_000, 100_000):
+        with joblib.Parallel(n_jobs=2, batch_size=batch) as parallel:
+            measure("joblib", lambda: parallel(joblib.delayed(nothing)(item) for item in items))
+    with concurrent.futures.ProcessPoolExecutor(2) as pool:
+        for chunk in (1_000, 10_000, 100_000):
+            measure("ProcessPoolExecutor", lambda: list(pool.map(nothing, items, chunksize=chunk)))
+    return per_second
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
@@ -169,6 +196,8 @@ def main():
                     record("latency", case="warm", runtime="Python", load=load, way=way, **summary(samples, True))
         for way, samples in trio.run(cold, 2 if arguments.quick else 10).items():
             record("python-cold", way=way, **summary(samples))
+        for way, per_second in maps(100_000 if arguments.quick else 1_000_000).items():
+            record("map", way=way, items="no-op", per_second=per_second)
         for size, samples in trio.run(bytes_there_and_back, arguments.quick).items():
             record("bytes", way="trio-parallel", size=size, **summary(samples))
     print(f"python peers: {arguments.file}")

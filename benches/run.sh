@@ -28,11 +28,15 @@ rm -f "$results"/*.jsonl
 patience=0
 if [ $length = --full ]; then patience=60; fi
 cargo bench -p offproc-bench --bench ratios -- $length --patience $patience --json "$results/ratios.jsonl"
+cargo bench -p offproc-bench --features tracing --bench ratios -- $length --patience $patience \
+    --json "$results/log-lines.jsonl" log-lines
 
 if [ -n "$python" ]; then
     environment=$results/python
     if [ -x "$environment/bin/python" ] || python3 -m venv "$environment"; then
-        if "$environment/bin/pip" install --quiet --disable-pip-version-check trio-parallel==1.3.0 loky==3.7.0; then
+        peers="trio-parallel==1.3.0 loky==3.7.0 joblib==1.5.2"
+        # shellcheck disable=SC2086
+        if "$environment/bin/pip" install --quiet --disable-pip-version-check $peers; then
             "$environment/bin/python" benches/python_peers.py \
                 $([ $length = --quick ] && echo --quick) "$results/python.jsonl"
         else

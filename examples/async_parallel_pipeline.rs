@@ -27,7 +27,7 @@ fn digest(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
-// One thread is enough for us: the work is done in workers.
+// One thread is enough here: workers do the work.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     pipeline().await?;
@@ -96,13 +96,13 @@ async fn produce(blocks: Sender<(u32, ByteBuf, Permit)>, limiter: &Limiter, gaug
     }
 }
 
-/// All blocks that are here at once; how many of them compute at once, the default limiter says.
-/// The first error ends this stage, and `try_join!` the others.
+/// Transforms all blocks that are here at once; the default limiter bounds how many of them compute at once. The first
+/// error ends this stage, and `try_join!` the others.
 async fn transform(blocks: Receiver<(u32, ByteBuf, Permit)>, digests: Sender<(u32, u64, Permit)>) -> Result<(), Error> {
     let digests = &digests;
     let transform_one = |(n, block, permit)| async move {
         let digest = run_sync(|block: ByteBuf| digest(&block), block).kill_on_cancel(true).await?;
-        // An error only if nobody consumes any more.
+        // An error only if the consumer has ended.
         let _ = digests.send((n, digest, permit)).await;
         Ok(())
     };
@@ -148,8 +148,8 @@ async fn race() -> Result<(), Box<dyn std::error::Error>> {
     assert!(is_found(&found));
     assert_eq!((others.len(), context.statistics().running_workers), (3, 3), "the others still search");
 
-    // They never look whether anybody still wants their result, and need not: by the time `drop`
-    // returns they have been sent SIGKILL (TerminateProcess on Windows).
+    // They never check whether their result is still wanted, and need not: before `drop` returns, it has sent them
+    // SIGKILL (TerminateProcess on Windows).
     let start = Instant::now();
     drop(others);
     println!("killed the others in {:.0?}", start.elapsed());
@@ -157,7 +157,7 @@ async fn race() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!((statistics.running_workers, statistics.idle_workers), (0, 1));
     assert_eq!(limiter.available_tokens(), RACERS as usize, "their tokens are back");
 
-    // To be sent a signal is not to be gone yet; for that, the system needs no help of ours.
+    // A process that was sent a signal may still be there for a moment; the system ends it without our help.
     if cfg!(target_os = "linux") {
         let alive = || racers.iter().filter(|racer| Path::new(&format!("/proc/{racer}")).exists()).count();
         timeout(Duration::from_secs(5), async {
@@ -168,7 +168,7 @@ async fn race() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
         println!("gone from /proc, zombies included, after {:.0?}; the winner waits for its next job", start.elapsed());
     }
-    // Workers that were killed because somebody asked for it are no error here.
+    // Workers that `kill_on_cancel` killed are no error here.
     context.close().await?;
     Ok(())
 }

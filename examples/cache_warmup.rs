@@ -7,22 +7,21 @@
 
 use std::time::{Duration, Instant};
 
-use offproc::{WorkerContext, run_sync};
-use serde_bytes::ByteBuf;
+use offproc::{SharedBytes, WorkerContext, run_sync};
 use tokio::task::spawn_blocking;
 
 const MIB: usize = 1 << 20;
 
 fn no_op(_: ()) {}
 
-/// `serde` sees a `Vec<u8>` as a list of numbers, and handles it number by number …
-fn echo_numbers(list: Vec<u8>) -> Vec<u8> {
-    list
+/// A `Vec<u8>`, as any vector of numbers, is copied on its way …
+fn echo_vec(bytes: Vec<u8>) -> Vec<u8> {
+    bytes
 }
 
-/// … and a `ByteBuf` as one block of bytes, which is copied at once.
-fn echo_bytes(block: ByteBuf) -> ByteBuf {
-    block
+/// … and `SharedBytes` lie in memory that both sides map.
+fn echo_shared(bytes: SharedBytes) -> SharedBytes {
+    bytes
 }
 
 #[tokio::main]
@@ -58,23 +57,23 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     report("for comparison: tokio's spawn_blocking", thread);
 
-    println!("\n{:42}{:>11}{:>11}", "bytes there and back, for each MiB", "Vec<u8>", "ByteBuf");
+    println!("\n{:42}{:>11}{:>11}", "bytes there and back, for each MiB", "Vec<u8>", "shared");
     for size in [1, 4, 16] {
-        let (mut numbers, mut bytes) = (Vec::new(), Vec::new());
+        let (mut copied, mut shared) = (Vec::new(), Vec::new());
         for _ in 0..5 {
-            let list = vec![7; size * MIB];
+            let bytes = vec![7; size * MIB];
             let start = Instant::now();
-            let back = run_sync(echo_numbers, list).await?;
-            numbers.push(start.elapsed() / size as u32);
+            let back = run_sync(echo_vec, bytes).await?;
+            copied.push(start.elapsed() / size as u32);
 
-            let block = ByteBuf::from(back);
+            let bytes = SharedBytes::copy_from_slice(&back)?;
             let start = Instant::now();
-            let back = run_sync(echo_bytes, block).await?;
-            bytes.push(start.elapsed() / size as u32);
+            let back = run_sync(echo_shared, bytes).await?;
+            shared.push(start.elapsed() / size as u32);
             assert!(back.len() == size * MIB && back.iter().all(|&byte| byte == 7));
         }
         let what = format!("{size} MiB at once");
-        println!("{what:42}{:>11}{:>11}", show(quantile(&mut numbers, 50)), show(quantile(&mut bytes, 50)));
+        println!("{what:42}{:>11}{:>11}", show(quantile(&mut copied, 50)), show(quantile(&mut shared, 50)));
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 const JOB: Duration = Duration::from_millis(1_000);
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Never looks whether anybody still wants its result, as most functions do not.
+/// Never checks whether its result is still wanted, like most functions.
 fn hello_world(place: String) {
     say(&format!("{place}: Hello, "));
     thread::sleep(JOB);
@@ -32,15 +32,15 @@ fn say(words: &str) {
 
 #[tokio::main]
 async fn main() -> Result<(), offproc::Error> {
-    // `timeout` drops the call when its time is over. By the time that drop has returned, the
-    // worker has been sent SIGKILL (TerminateProcess on Windows).
+    // `timeout` drops the call when its time is over. Before that drop returns, it has sent SIGKILL to the worker
+    // (TerminateProcess on Windows).
     let call = run_sync(hello_world, "worker".to_owned()).kill_on_cancel(true);
     assert!(timeout(PATIENCE, call).await.is_err(), "the job takes longer than that");
     say("… dropped, and killed.\n");
-    // Time enough for "world!", were anybody left to say it.
+    // Time enough for "world!", if the job still ran.
     sleep(JOB).await;
 
-    // The same with a thread: its handle is dropped and its task aborted, and it does not care.
+    // The same with a thread: dropping its handle and aborting its task do not stop it.
     let task = spawn_blocking(|| hello_world("thread".to_owned()));
     let abort = task.abort_handle();
     assert!(timeout(PATIENCE, task).await.is_err(), "the job takes longer than that");
@@ -48,7 +48,7 @@ async fn main() -> Result<(), offproc::Error> {
     say("… dropped, and aborted, and still: ");
     sleep(JOB).await;
 
-    // The kill cost one worker and nothing else: the next call simply gets another.
+    // The kill cost one worker and nothing else: the next call gets another.
     let greeting = |name| format!("worker: Hello, {name}!");
     println!("{}", run_sync(greeting, "next call".to_owned()).await?);
     Ok(())

@@ -17,7 +17,7 @@ use offproc::{Error, current_default_worker_limiter, run_sync};
 const ROUNDS: u32 = 5;
 const ROUND: Duration = Duration::from_millis(300);
 
-/// Computes for as long as it is told, and says how many steps it did, and in which process.
+/// Computes for this long, and returns how many steps it did, and in which process.
 fn steps_in(time: Duration) -> (u64, u32) {
     let start = Instant::now();
     let (mut steps, mut x) = (0, 1_u64);
@@ -27,7 +27,7 @@ fn steps_in(time: Duration) -> (u64, u32) {
             x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         }
         steps += 1_000;
-        // Or the compiler finds out that nobody wants the result.
+        // Or the compiler removes the loop, as its result is not used.
         black_box(x);
     }
     (steps, std::process::id())
@@ -45,7 +45,7 @@ async fn run_loop() -> Result<(Vec<u64>, HashSet<u32>), Error> {
     Ok((progress, workers))
 }
 
-// One thread is enough for us: we only wait.
+// One thread is enough: this program only waits.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     // The default limiter has a token for each CPU.

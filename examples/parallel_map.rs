@@ -19,9 +19,9 @@ where
     A: Serialize + DeserializeOwned,
     R: Serialize + DeserializeOwned,
 {
-    // How many calls run at once is the limiter's affair: as many as there are CPUs, shared with all
-    // other calls of the program. `buffered` only has to have enough of them in its hands. As it
-    // keeps the order, one slow call at the front holds back results behind it, so it has some more.
+    // The limiter bounds how many calls run at once: as many as there are CPUs, shared with all other calls of the
+    // program. `buffered` only has to hold enough of them. As it keeps the order, one slow call at the front holds back
+    // results behind it, so it holds some more.
     let ahead = 4 * current_default_worker_limiter().total_tokens();
     stream::iter(inputs).map(move |input| run_sync(f, input).kill_on_cancel(true).into_future()).buffered(ahead)
 }
@@ -65,9 +65,8 @@ async fn main() -> Result<(), Error> {
     println!("{} results in order: {:?} …", counts.len(), &counts[..6]);
     println!("one after the other {alone:.0?}, with {} workers {together:.0?}\n", workers.len());
 
-    // `try_collect` ends at the first error, and drops the stream. That drops the calls: those that
-    // run are killed, those that wait for a token never
-    // run, and the inputs behind them are not even looked at.
+    // `try_collect` ends at the first error, and drops the stream. That drops the calls: those that run are killed,
+    // those that wait for a token never run, and the inputs behind them are not even read.
     let mut taken = 0;
     let inputs = (0..1_000).inspect(|_| taken += 1);
     let start = Instant::now();

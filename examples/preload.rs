@@ -21,7 +21,7 @@ const WORKERS: usize = 4;
 /// What a model, a dictionary or a parsed configuration may be in your program.
 static TABLE: OnceLock<Vec<u64>> = OnceLock::new();
 
-/// Runs in the helper, which must have one thread when it forks: do not leave others behind.
+/// Runs in the fork server, which must have one thread when it forks: do not leave others behind.
 fn make_table() {
     let row = |n: u64| (n ^ n >> 7).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     TABLE.set((0..ROWS).map(row).collect()).expect("it is made once");
@@ -48,22 +48,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let workers: BTreeSet<u32> = forked.into_iter().chain(more).collect();
     assert_eq!(workers.len(), WORKERS);
 
-    // They wait in the cache for more jobs, and so can be looked at. Their parent is the helper.
+    // They wait in the cache for more jobs, so their memory can be read. Their parent is the fork server.
     let parents = workers.iter().map(|&pid| parent(pid)).collect::<io::Result<HashSet<u32>>>()?;
-    let Some(&helper) = parents.iter().next().filter(|_| parents.len() == 1) else {
+    let Some(&fork_server) = parents.iter().next().filter(|_| parents.len() == 1) else {
         panic!("the workers have one parent, not {parents:?}");
     };
-    assert_ne!(helper, process::id(), "we do not have the table");
+    assert_ne!(fork_server, process::id(), "we do not have the table");
     assert!(TABLE.get().is_none());
 
     println!("MB of memory in the processes of a fork server that has preloaded {TABLE_MB} MB:\n");
     println!("{:24}{:>9}{:>9}{:>9}{:>9}", "", "Rss", "Pss", "shared", "private");
-    let mut sum = report("helper", helper)?;
+    let mut sum = report("fork server", fork_server)?;
     for &worker in &workers {
         sum += report("worker", worker)?;
     }
-    // The helper forks a worker ahead of the next call that needs one: it shares the table too.
-    for spare in children(helper)?.into_iter().filter(|pid| !workers.contains(pid)) {
+    // The fork server forks a worker ahead of the next call that needs one: it shares the table too.
+    for spare in children(fork_server)?.into_iter().filter(|pid| !workers.contains(pid)) {
         sum += report("forked ahead", spare)?;
     }
     println!("{:24}{:>9}{:>9.1}", "together", "", sum.pss);
@@ -78,12 +78,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (one, alone) = start(&spawner, 1).await?;
     let own = memory(one[0])?;
     spawner.close().await?;
-    assert!(own.private > 0.9 * table, "nobody shares it");
+    assert!(own.private > 0.9 * table, "it is not shared");
     let four = WORKERS as f64 * own.private;
     println!("A `Spawn` worker, which makes the table in `init`, has {:.0} MB for itself:", own.private);
     println!("four would have {four:.0} MB, and make it four times.\n");
     println!("{alone:>6.0?}  the first call with `Spawn`: start a worker, make the table, read it");
-    println!("{first:>6.0?}  the first call with the fork server: the same, and start the helper");
+    println!("{first:>6.0?}  the first call with the fork server: the same, and start that");
     println!("{others:>6.0?}  four calls at once, three of them on new workers: fork, read it");
     Ok(())
 }
@@ -143,7 +143,7 @@ fn report(what: &str, pid: u32) -> io::Result<Memory> {
     Ok(memory)
 }
 
-/// A helper has one thread, which has all its children.
+/// A fork server has one thread, which has all its children.
 fn children(pid: u32) -> io::Result<Vec<u32>> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
     children.split_whitespace().map(|child| child.parse().map_err(io::Error::other)).collect()

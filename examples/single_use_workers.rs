@@ -34,8 +34,8 @@ fn has_served_twice() -> bool {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("In which process each of {CALLS} calls ran:\n");
 
-    // For jobs that leak, or leave global state behind: each gets a process that nobody used before.
-    // (A range such as `50..=100` retires workers too, but not all that started together at once.)
+    // For jobs that leak, or leave global state behind: each gets a process that has run no other job. (A range such as
+    // `50..=100` retires workers too, but not all that started together at once.)
     let single_use = WorkerContext::builder().retire_after_jobs(1..=1);
     let served = calls("single use", single_use).await?;
     assert!(served.iter().all(|&(_, nth)| nth == 1));
@@ -66,7 +66,7 @@ async fn calls(policy: &str, context: WorkerContextBuilder) -> Result<Vec<(u32, 
         served.push(context.run_sync(serve, ()).await?);
     }
     let each = start.elapsed() / CALLS as u32;
-    // An error, had a worker not ended cleanly: to retire is no failure.
+    // An error if a worker has not ended cleanly; retiring is no failure.
     context.close().await?;
 
     print!("{policy:12}");
@@ -75,7 +75,7 @@ async fn calls(policy: &str, context: WorkerContextBuilder) -> Result<Vec<(u32, 
     Ok(served)
 }
 
-/// How many processes it were. The calls of one follow each other.
+/// How many processes there were. The calls of one follow each other.
 fn workers(served: &[(u32, u32)]) -> usize {
     served.chunk_by(|(one, _), (next, _)| one == next).count()
 }

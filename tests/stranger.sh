@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A crate that knows nothing of offproc but its ten lines: as a program, a test and a doc-test, in debug, in release,
-# and with every setting that moves or strips code.
+# A crate that knows nothing of offproc but its ten lines, and forwarding: as a program, a test and a doc-test, in
+# debug, in release, and with every setting that moves or strips code. With --program, as a program in debug alone.
+# $CARGO may name another cargo, whose rustc is $RUSTC.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,8 +16,9 @@ version = "0.0.0"
 edition = "2024"
 
 [dependencies]
-offproc = { path = "$here/../crates/offproc", features = ["tokio"] }
+offproc = { path = "$here/../crates/offproc", features = ["tokio", "tracing"] }
 tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+tracing = { version = "0.1", default-features = false }
 
 [profile.extreme]
 inherits = "release"
@@ -31,19 +33,66 @@ cp "$here/../Cargo.lock" "$crate/Cargo.lock"
 
 cat > "$crate/src/main.rs" <<'RUST'
 use offproc::run_sync;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 fn fibonacci(n: u32) -> u64 { if n < 2 { n.into() } else { fibonacci(n - 1) + fibonacci(n - 2) } }
 
 #[tokio::main]
 async fn main() -> Result<(), offproc::Error> {
     println!("{}", run_sync(fibonacci, 20).await?);
-    // Under `panic = "abort"` as well, a panic is told, and the next call works.
+    // Under `panic = "abort"` as well, a panic is an error, and the next call works.
     match run_sync(|n: u32| -> u32 { panic!("no {n}") }, 7).await {
         Err(offproc::Error::Panicked(panic)) => assert_eq!(panic.message(), "no 7"),
         other => panic!("not a panic: {other:?}"),
     }
     assert_eq!(run_sync(fibonacci, 10).await?, 55);
+    // That is no crash either, and if the worker has ended of it, it counts as retired.
+    let now = offproc::default_context_statistics();
+    assert_eq!((now.calls, now.panicked, now.crashed, now.killed), (3, 1, 0, 0));
+    while cfg!(panic = "abort") && offproc::default_context_statistics().retired == 0 {
+        tokio::task::yield_now().await;
+    }
+    forwards().await
+}
+
+/// What a job has logged before its panic arrives before the error, also where the panic ends the worker.
+async fn forwards() -> Result<(), offproc::Error> {
+    tracing::subscriber::set_global_default(CountsOfJobs).unwrap();
+    let context = offproc::WorkerContext::builder().forward_tracing(tracing::level_filters::LevelFilter::INFO);
+    let context = context.open().unwrap();
+    for round in 1..=3 {
+        let says_and_panics = |()| -> () {
+            (0..100).for_each(|n| tracing::info!(target: "job", n));
+            panic!("after a hundred");
+        };
+        assert!(context.run_sync(says_and_panics, ()).await.unwrap_err().is_panic());
+        assert_eq!(OF_JOBS.load(Ordering::SeqCst), round * 100);
+    }
+    context.close().await.unwrap();
     Ok(())
+}
+
+static OF_JOBS: AtomicU64 = AtomicU64::new(0);
+
+struct CountsOfJobs;
+
+impl tracing::Subscriber for CountsOfJobs {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == "job"
+    }
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        OF_JOBS.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
 }
 RUST
 
@@ -76,6 +125,7 @@ fn in_an_integration_test() {
 }
 RUST
 
+cargo=${CARGO:-cargo}
 cd "$crate"
 export CARGO_TARGET_DIR=${STRANGER_TARGET_DIR:-$crate/target}
 unset RUSTFLAGS
@@ -86,17 +136,18 @@ run() {
 }
 program() {
     local printed
-    printed=$(run cargo run --quiet --bin stranger "$@" | tee >(cat >&2) | tail -n 1)
+    printed=$(run "$cargo" run --quiet --bin stranger "$@" | tee >(cat >&2) | tail -n 1)
     [ "$printed" = 6765 ] || { echo "the program printed '$printed', not 6765"; exit 1; }
 }
 
 program
+[ "${1:-}" != --program ] || exit 0
 program --release
 program --profile extreme
-run cargo test --quiet
-run cargo test --quiet --profile extreme --lib --tests
-if cargo nextest --version > /dev/null 2>&1; then
-    run cargo nextest run --show-progress none
+run "$cargo" test --quiet
+run "$cargo" test --quiet --profile extreme --lib --tests
+if "$cargo" nextest --version > /dev/null 2>&1; then
+    run "$cargo" nextest run --show-progress none
 else
     echo "cargo-nextest is not installed: the run under it is left out"
 fi

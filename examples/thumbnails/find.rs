@@ -16,7 +16,7 @@ pub(crate) struct Found {
     pub(crate) unreadable: Vec<String>,
 }
 
-/// Finds the pictures below `dir`, and skips our own results, should they lie there too.
+/// Finds the pictures below `dir`, and skips our own results, if they are there too.
 ///
 /// Links to files count as files. Links to folders are not followed: they may lead anywhere, and in circles.
 pub(crate) fn pictures(dir: &Path, skip: &[&Path]) -> Result<Found, String> {
@@ -45,8 +45,8 @@ pub(crate) fn pictures(dir: &Path, skip: &[&Path]) -> Result<Found, String> {
     Ok(found)
 }
 
-/// By its name, or where that has no extension by its first bytes. Whatever then turns out to be no picture is a
-/// failure to report, rather than one to pass over.
+/// By its name, or if that has no extension, by its first bytes. A file that then turns out to be no picture is
+/// reported as a failure, not skipped.
 fn is_picture(path: &Path) -> bool {
     // A pipe is not even opened: that alone could take for ever.
     if !fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {

@@ -5,9 +5,9 @@
 //! cargo run --release --example thumbnails -- DIR OUT     # on real pictures
 //! ```
 //!
-//! Decoders meet files that nobody has tested them with. One panics, one asks for all the memory there is, one never
-//! comes to an end. In a thread, the first is a nuisance, the second is the end of the program, and the third cannot
-//! be stopped. In a worker process each of them costs one worker, which is replaced, and one line of the summary.
+//! Decoders get files that they were never tested with. One panics, one takes all memory, one never ends. In a thread,
+//! the first is a nuisance, the second ends the program, and the third cannot be stopped. In a worker process each of
+//! them costs one worker, which is replaced, and one line of the summary.
 
 mod find;
 mod options;
@@ -31,7 +31,7 @@ use crate::outcome::Outcome;
 use crate::worker::sheet::{Sheet, Tile};
 use crate::worker::thumbnail::Job;
 
-// One thread is enough: all that takes time is done by the workers.
+// One thread is enough: the workers do all that takes time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match Options::parse(env::args_os()) {
@@ -97,7 +97,7 @@ async fn make_all(
 ) -> Result<Vec<Outcome>, Box<dyn Error>> {
     let mut builder = WorkerContext::builder().init(worker::silence);
     if worker::LIMITED_BY_SYSTEM {
-        // What asks for more gets nothing, and a Rust program dies of that. Nobody wants the dumps.
+        // An allocation beyond this fails, which aborts a Rust program. Its core dump would be of no use.
         builder = builder.resource_limit(Resource::AddressSpace, options.memory).resource_limit(Resource::CoreSize, 0);
     }
     let context = builder.open()?;
@@ -113,7 +113,7 @@ async fn make_all(
             .run_sync(Job::run, job)
             .limiter(&limiter)
             .time_limit(options.time_limit)
-            // Should this loop ever be given up, then nobody wants the jobs to go on.
+            // If this loop is ever dropped, its jobs must not go on.
             .kill_on_cancel(true);
         async move {
             let outcome = Outcome::of(call.await);
@@ -138,7 +138,7 @@ async fn make_all(
         bar.inc(1);
     }
     bar.finish_and_clear();
-    // Not worth losing the results for.
+    // An unclean end of a worker is no reason to lose the results.
     if let Err(error) = context.close().await {
         eprintln!("thumbnails: {error}");
     }

@@ -1,4 +1,4 @@
-//! What became of the pictures.
+//! The outcome of each picture.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ impl Failure {
 }
 
 impl Outcome {
-    /// The call has an error where the job did not come to an end, and the job has one where it did.
+    /// The outer error is the call's, if the job did not end; the inner one is the job's own.
     pub(crate) fn of(result: Result<Result<Thumbnail, Problem>, Error>) -> Self {
         let error = match result {
             Ok(Ok(thumbnail)) => return Self::Done(thumbnail),
@@ -94,7 +94,7 @@ pub(crate) fn summary(pictures: &[PathBuf], outcomes: &[Outcome], elapsed: Durat
     text
 }
 
-/// File names and decoders' messages are input like any other: whatever could move the cursor is replaced.
+/// File names and decoders' messages are untrusted input: this replaces characters that could move the cursor.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,12 +1,12 @@
-//! Decodes a folder of pictures that nobody vouches for, in sandboxed workers.
+//! Decodes a folder of untrusted pictures in sandboxed workers.
 //!
 //! ```sh
 //! cargo run --release --example untrusted            # on a folder that it makes: real, damaged and hostile files
 //! cargo run --release --example untrusted -- DIR     # on a folder of your own
 //! ```
 //!
-//! Each worker gives up files, network and processes before its first job (`sandbox.rs`), and each job has a limit on
-//! time and on memory. What goes wrong in one costs one worker, and leaves a report.
+//! Each worker drops its access to files, network and processes before its first job (`sandbox.rs`), and each job has a
+//! limit on time and on memory. A job that fails costs one worker, and leaves a report.
 
 #[cfg(target_os = "linux")]
 mod decoder;

@@ -42,12 +42,12 @@ fn landlock() -> Result<RestrictionStatus, RulesetError> {
         .restrict_self()
 }
 
-/// Two filters, the harsher of which decides: what no decoder has any business with kills, and what else is not known to
-/// be needed fails with EPERM.
+/// Two filters, the harsher of which decides: what no decoder has any business with kills, and what else is not known
+/// to be needed fails with EPERM.
 fn seccomp() -> Result<(), Box<dyn std::error::Error>> {
     let always = |calls: &[i64]| calls.iter().map(|call| (*call, Vec::new())).collect::<BTreeMap<_, _>>();
     let mut allowed = always(ALLOWED);
-    // A descriptor can be had to send signals, to whomever: `F_SETOWN`, `F_SETSIG`.
+    // A descriptor can be made to send signals to any process: `F_SETOWN`, `F_SETSIG`.
     let harmless =
         [libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_DUPFD_CLOEXEC, libc::F_ADD_SEALS, libc::F_GET_SEALS];
     allowed.insert(libc::SYS_fcntl, harmless.iter().map(|command| when(1, *command)).collect::<Result<_, _>>()?);

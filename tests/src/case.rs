@@ -8,7 +8,7 @@ use offproc::{Transport, WorkerContext, WorkerContextBuilder, WorkerType};
 pub enum WorkerKind {
     /// The program's executable, once more.
     Spawn,
-    /// Forks of a helper process.
+    /// Forks of a fork server.
     ForkServer,
     /// Forks of the test.
     Fork,

@@ -1,5 +1,5 @@
-//! A job that has taken its worker over: it finds the connection and the memory that offproc has there, and speaks in
-//! offproc's place. `docs/wire-format.md` has what is where.
+//! A job that has taken its worker over: it finds offproc's connection and memory there, and sends frames and words in
+//! offproc's place. `docs/wire-format.md` describes them.
 #![allow(clippy::missing_panics_doc, reason = "a panic is how such a job fails")]
 
 use rustix::fs::OFlags;
@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// The version of the protocol, in every frame.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// A worker's own descriptors are from here on: a fork of the test has some of the test's, too.
 const HIGH: i32 = 512;
@@ -22,6 +22,8 @@ const HIGH: i32 = 512;
 pub const HELLO: u8 = 1;
 /// See [`HELLO`].
 pub const ATTACHED: u8 = 4;
+/// See [`HELLO`].
+pub const REFUSED: u8 = 18;
 /// See [`HELLO`].
 pub const DONE: u8 = 19;
 /// See [`HELLO`].
@@ -73,6 +75,14 @@ fn stream_socket(ends_worker: bool) -> BorrowedFd<'static> {
     descriptors().find(|(fd, what)| what.starts_with("socket:") && is_it(*fd)).expect("such a socket").0
 }
 
+/// The pipe that it logs to.
+#[must_use]
+pub fn log_pipe() -> BorrowedFd<'static> {
+    let is_written_to =
+        |fd: BorrowedFd<'_>| rustix::fs::fcntl_getfl(fd).expect("flags") & OFlags::RWMODE == OFlags::WRONLY;
+    descriptors().find(|(fd, what)| what.starts_with("pipe:") && is_written_to(*fd)).expect("such a pipe").0
+}
+
 /// The memory that it shares with its parent, where it does.
 #[must_use]
 pub fn memory() -> Option<BorrowedFd<'static>> {
@@ -91,6 +101,12 @@ pub fn header(version: u8, kind: u8, length: u64) -> Vec<u8> {
     let mut header = vec![version, kind, 0, 0, 0, 0, 0, 0];
     header.extend(length.to_le_bytes());
     header
+}
+
+/// A value without blocks, of what postcard has for it.
+#[must_use]
+pub fn value(content: &[u8]) -> Vec<u8> {
+    [content, &[0]].concat()
 }
 
 /// A whole frame.
@@ -157,16 +173,17 @@ pub fn ring() {
     rustix::io::write(bell(), &1_u64.to_ne_bytes()).expect("a bell");
 }
 
-/// Answers in form, over whichever transport there is.
-pub fn answer(body: &[u8], descriptors: &[OwnedFd]) {
+/// Answers in form, over whichever transport there is, with a value of this content.
+pub fn answer(content: &[u8], descriptors: &[OwnedFd]) {
+    let body = value(content);
     if memory().is_none() {
-        say(&frame(DONE, body), descriptors);
+        say(&frame(DONE, &body), descriptors);
         return;
     }
     if !descriptors.is_empty() {
-        say(&frame(ATTACHED, &[0]), descriptors);
+        say(&frame(ATTACHED, &value(&[0])), descriptors);
     }
-    scribble(DATA, body);
+    scribble(DATA, &body);
     reply(DONE.into(), body.len() as u64, u32::from(!descriptors.is_empty()));
 }
 

@@ -1,8 +1,8 @@
 //! A process of its own for each test.
 //!
-//! `cargo test` runs tests side by side in one process, where nobody could tell whose child or descriptor is left. So
-//! a test runs its own executable once more, for itself alone. In there, the leak check comes after the test. Out
-//! here, nothing that it started may outlive it, and a test that hangs is ended with all it has printed so far.
+//! `cargo test` runs tests side by side in one process, where a child or descriptor that is left could be of any of
+//! them. So a test runs its own executable once more, for itself alone. In there, the leak check comes after the test.
+//! Out here, nothing that it started may outlive it, and a test that hangs is ended with all it has printed so far.
 
 use crate::process;
 use rustix::process::{Pid, Signal};

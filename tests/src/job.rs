@@ -60,7 +60,7 @@ pub fn sleep() -> ! {
     }
 }
 
-/// Blocks all signals that can be.
+/// Blocks all signals that can be blocked.
 pub fn block_all_signals() {
     // SAFETY: an all-zeroes set is valid memory for `sigfillset`, which fills it; `sigprocmask` reads it.
     unsafe {

@@ -18,6 +18,7 @@
 //! let _ = offproc::run_sync(|n: u32| n * 2, 1).kill_on_cancel(true);
 //! ```
 
+pub mod captured;
 pub mod case;
 pub mod executor;
 pub mod hostile;
@@ -26,8 +27,12 @@ pub mod job;
 pub mod leak;
 mod matrix;
 pub mod process;
+pub mod recorder;
+pub mod refusal;
 pub mod rendezvous;
 pub mod scratch;
+pub mod spans;
+pub mod untransferable;
 pub mod waiting;
 
 pub use case::{Case, WorkerKind};

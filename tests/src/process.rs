@@ -41,7 +41,7 @@ impl Family {
         Self(family)
     }
 
-    /// True when there is nobody.
+    /// True when there is no process.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -151,8 +151,8 @@ pub fn adopt_orphans() {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("Linux has subreapers");
 }
 
-/// Waits until no process of a group is left, reaping those that are children of this one. What overstays is killed
-/// and told.
+/// Waits until no process of a group is left, reaping those that are children of this one. Kills and returns those that
+/// stay.
 pub fn reap_group(group: Pid) -> Vec<u32> {
     let deadline = Instant::now() + PATIENCE;
     let mut killed = Vec::new();

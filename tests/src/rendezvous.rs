@@ -1,5 +1,5 @@
-//! Where a test and its jobs meet: named pipes that the test holds open in both directions, so that no side blocks for
-//! want of the other, and a job whose test has gone sees the end of the file.
+//! Where a test and its jobs meet: named pipes that the test holds open in both directions, so that no side blocks
+//! while the other is missing, and a job whose test has gone sees the end of the file.
 
 use crate::scratch::Scratch;
 use rustix::fs::{Mode, OFlags};
@@ -53,7 +53,7 @@ impl Arrivals {
     }
 }
 
-/// Tells the test that the job runs, and in which process.
+/// Announces to the test that the job runs, and in which process.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! Waiting for what nobody announces: the state of the kernel, and numbers that follow it.
+//! Waiting for changes that no event announces: the state of the kernel, and numbers that follow it.
 
 use futures::future::{Either, select};
 use std::future::Future;

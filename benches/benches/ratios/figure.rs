@@ -8,7 +8,7 @@ use std::fmt;
 pub(crate) enum Bar {
     AtMost(f64),
     AtLeast(f64),
-    /// Told for the reader's sake.
+    /// None: the figure is for information.
     None,
 }
 

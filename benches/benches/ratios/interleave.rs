@@ -1,4 +1,4 @@
-//! Calls of several ways in turn, so that what disturbs one disturbs all.
+//! Calls of several ways in turn, so that a disturbance affects all of them.
 
 use crate::pause::Pause;
 use crate::stats::Samples;
@@ -41,7 +41,7 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    /// `call` makes one call. Only a turn is boxed, so that no call pays for being measured in this company.
+    /// `call` makes one call. Only a turn is boxed, so that the comparison itself costs no call anything.
     pub(crate) fn new<C, F>(name: &'static str, call: C) -> Self
     where
         C: Fn() -> F + Clone + Send + Sync + 'static,

@@ -4,19 +4,19 @@ use crate::peers::role::{Player, Role};
 use std::fmt;
 use std::io;
 
-/// Whether others want the CPUs too.
+/// Whether other processes use the CPUs, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Load {
     /// Nothing else runs. An idle CPU then takes its time to wake, and every way that sleeps pays for that.
     Quiet,
-    /// One busy process for each CPU. Who gives up its CPU then may have to wait for it.
+    /// One busy process for each CPU. A process that gives up its CPU then may have to wait for it.
     Loaded,
 }
 
 impl Load {
     pub(crate) const BOTH: [Self; 2] = [Self::Quiet, Self::Loaded];
 
-    /// Brings the load about, until what this returns is dropped.
+    /// Starts the load, which ends when the result is dropped.
     pub(crate) fn begin(self) -> io::Result<Busy> {
         let count = match self {
             Self::Quiet => 0,
@@ -35,7 +35,7 @@ impl fmt::Display for Load {
     }
 }
 
-/// The busy processes: killed when this is dropped, and by the kernel should this program be killed.
+/// The busy processes: killed when this is dropped, and by the kernel if this program is killed.
 #[derive(Debug)]
 #[must_use = "the load ends when this is dropped"]
 pub(crate) struct Busy(#[allow(dead_code, reason = "held for its drop")] Vec<Player>);

@@ -1,4 +1,4 @@
-//! What the figures were measured on, without a word on whose machine it is.
+//! The machine that the figures were measured on, without anything that identifies its owner.
 
 use crate::load::cpus;
 use crate::options::Options;

@@ -1,6 +1,6 @@
 //! The benchmark: ours, its peers and the raw limits in one run, their calls interleaved, as ratios against the bars.
 //!
-//! `cargo bench -p offproc-bench --bench ratios -- --help` tells the options.
+//! `cargo bench -p offproc-bench --bench ratios -- --help` prints the options.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("the benchmark reads /proc, and its raw limits are Linux's: it runs on Linux only");
@@ -26,9 +26,10 @@ use std::time::Instant;
 
 fn main() -> ExitCode {
     // This program is started anew in several parts. A worker of ours never gets here; a peer's process leaves here.
-    peers::role::play();
+    peers::play::play();
     procspawn::init();
-    let options = match Options::from_arguments(std::env::args().skip(1)) {
+    let names: Vec<_> = scenarios::ALL.iter().map(|scenario| (scenario.name, scenario.about)).collect();
+    let options = match Options::from_arguments(std::env::args().skip(1), &names) {
         Ok(Request::Run(options)) => options,
         Ok(Request::Print(text)) => {
             print!("{text}");

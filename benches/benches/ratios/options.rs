@@ -1,6 +1,5 @@
 //! What to run, how long, and where the results go.
 
-use crate::scenarios;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,7 +23,11 @@ pub(crate) enum Request {
 }
 
 impl Options {
-    pub(crate) fn from_arguments(arguments: impl Iterator<Item = String>) -> Result<Request, String> {
+    /// `scenarios`: the name of each, and what it is about.
+    pub(crate) fn from_arguments(
+        arguments: impl Iterator<Item = String>,
+        scenarios: &[(&str, &str)],
+    ) -> Result<Request, String> {
         let mut options = Self::default();
         let (mut bench, mut full) = (false, false);
         let mut arguments = arguments.into_iter();
@@ -37,12 +40,12 @@ impl Options {
                     options.patience = Duration::from_secs(seconds.ok_or("--patience needs seconds")?);
                 }
                 "--json" => options.json = Some(arguments.next().ok_or("--json needs a file")?.into()),
-                "--help" => return Ok(Request::Print(help())),
+                "--help" => return Ok(Request::Print(help(scenarios))),
                 // Cargo says so to each of its benches; without it, we are run as a test.
                 "--bench" => bench = true,
                 // Test runners ask so; there is no test in here.
                 "--list" => return Ok(Request::Print(String::new())),
-                name if scenarios::ALL.iter().any(|scenario| scenario.name == name) => options.only.push(argument),
+                name if scenarios.iter().any(|(scenario, _)| *scenario == name) => options.only.push(argument),
                 _ => return Err(format!("`{argument}` is neither an option nor a scenario")),
             }
         }
@@ -64,15 +67,15 @@ impl Options {
     }
 }
 
-fn help() -> String {
+fn help(scenarios: &[(&str, &str)]) -> String {
     let mut help = "ratios [OPTIONS] [SCENARIO ...]\n\n\
                     --quick       everything, briefly (the default)\n\
                     --full        a few minutes, for figures that mean something\n\
                     --patience S  wait up to S seconds before each scenario for the machine to be quiet\n\
                     --json FILE   also write the results to FILE, one JSON value a line\n\nScenarios:\n"
         .to_owned();
-    for scenario in scenarios::ALL {
-        help += &format!("  {:<13} {}\n", scenario.name, scenario.about);
+    for (name, about) in scenarios {
+        help += &format!("  {name:<13} {about}\n");
     }
     help
 }

@@ -48,7 +48,7 @@ impl Output {
         self.figures.push(figure);
     }
 
-    /// Tells which bars were not reached, and what may be the cause.
+    /// Prints which bars were missed, and the likely cause.
     pub(crate) fn print_summary(&self) {
         let missed: Vec<_> = self.figures.iter().filter(|figure| figure.is_reached() == Some(false)).collect();
         let held = self.figures.iter().filter(|figure| figure.is_reached().is_some()).count();

@@ -1,13 +1,14 @@
-//! Whether others leave the machine alone.
+//! Whether other processes use the machine.
 
 use crate::options::Options;
 use crate::procfs::busy_share;
 use std::time::{Duration, Instant};
 
-/// From this share of all CPUs on, what others do shows in the figures.
+/// From this share of all CPUs on, other processes affect the figures.
 pub(crate) const DISTURBING: f64 = 0.05;
 
-/// Waits for a quiet moment, if the options ask for patience. The share of all CPUs that others had in the end.
+/// Waits for a quiet moment, if the options ask for patience. Returns the share of all CPUs that other processes had in
+/// the end.
 pub(crate) fn wait(options: &Options) -> f64 {
     let begin = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! Samples of a duration, and what is told of them.
+//! Samples of a duration, and their summary.
 
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl Samples {
 pub(crate) struct Summary(Vec<u64>);
 
 impl Summary {
-    /// The smallest sample that at least this share of all are not above; nanoseconds.
+    /// The smallest sample that is at least as large as this share of all samples; nanoseconds.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length is an index")]
     pub(crate) fn quantile(&self, share: f64) -> f64 {
         let rank = (share * self.0.len() as f64).ceil() as usize;
@@ -56,7 +56,7 @@ impl Summary {
             "min": self.0[0], "max": self.0[self.0.len() - 1],
         });
         if curve {
-            // Every second percent, and finer towards the end, where it matters who was late.
+            // Every second percent, and finer towards the end, as the late calls matter.
             let shares = (1..50).map(|percent| f64::from(percent) / 50.0).chain([0.99, 0.995, 0.998, 0.999]);
             value["curve"] = shares.map(|share| json!([share, self.quantile(share)])).collect();
         }

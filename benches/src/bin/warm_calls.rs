@@ -1,6 +1,6 @@
 //! `warm_calls COUNT [PAUSE_US]`: so many warm no-op calls and nothing else, for strace to count.
 //!
-//! What starting and ending cost is taken out by running it with `COUNT` and with twice that.
+//! To subtract the cost of start and end, run it with `COUNT` and with twice that.
 
 use std::time::Duration;
 

@@ -1,14 +1,13 @@
 //! Runs [offproc](https://docs.rs/offproc)'s calls on async-std.
 //!
 //! Programs turn on offproc's feature `async-std` and need nothing from here: a call made inside a task of async-std
-//! finds it by itself.
+//! finds it.
 //!
-//! async-std has no call of its own to watch a descriptor: its reactor is that of `async-io`, which is used here.
+//! async-std has no function of its own to watch a descriptor; this crate uses its reactor, that of `async-io`.
 #![forbid(unsafe_code)]
 
-use offproc_core::{BoxFuture, Descriptor, Runtime, RuntimeId, Watch, watch_with_async_io};
+use offproc_core::{PollSource, Readiness, Runtime, RuntimeId, watch_with_async_io};
 use std::io;
-use std::time::Duration;
 
 /// The process-wide runtime of async-std.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,11 +24,7 @@ impl Runtime for AsyncStd {
         RuntimeId::new("async-io", 0)
     }
 
-    fn watch(&self, descriptor: Descriptor) -> io::Result<Box<dyn Watch>> {
-        watch_with_async_io(descriptor)
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<()> {
-        Box::pin(async_std::task::sleep(duration))
+    fn watch(&self, source: PollSource) -> io::Result<Box<dyn Readiness>> {
+        watch_with_async_io(source)
     }
 }

@@ -1,45 +1,115 @@
-//! The core of [offproc](https://docs.rs/offproc): worker processes, the wire to them, and their certain end.
+//! The core of [offproc](https://docs.rs/offproc): worker processes, the channels to them, and how they are killed and
+//! reaped.
 //!
-//! Programs depend on `offproc`; this crate is what its pool and its runtime adapters are built on.
+//! Programs depend on `offproc`; its pool and its runtime adapters are built on this crate.
 //!
-//! The folders say which process a line runs in: `parent/`, `worker/`, and `wire/` for what both share; `sys/` is the
-//! operating system. `docs/architecture.md` in the repository has the whole picture.
+//! The folders say which process a line runs in: `parent/`, `worker/`, and `job/`, `settings/` and `wire/` for what
+//! both share; `sys/` is the operating system. `docs/architecture/` in the repository has the whole picture.
 #![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-compile_error!("offproc runs on Linux so far; docs/platforms.md in its repository tells what other systems still need");
+compile_error!("offproc runs on Linux so far; its docs/platforms.md says what other systems still need");
 
 mod error;
-mod fd;
-#[cfg(feature = "fuzzing")]
+#[cfg(offproc_fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+mod items;
+mod job;
 mod parent;
-mod shared_bytes;
+mod role;
+mod settings;
 mod sync;
 mod sys;
+mod wait_list;
 mod wire;
 mod worker;
 
-pub use error::{BrokenWorkerError, DecodeError, EncodeError, Error, Fault, PanicError, Phase};
-pub use fd::Fd;
-pub use parent::keeper::entrust;
-pub use parent::launcher::Launcher;
-pub use parent::runtime::{BoxFuture, Fallback, Host, Runtime, RuntimeId, Watch, watch_with_async_io};
-pub use parent::settings::{Settings, Transport};
-pub use parent::worker::{Outcome, Verdict, Worker, WorkerProcess};
+pub use error::{
+    BrokenWorkerError, ConfigError, DecodeError, EncodeError, Error, Fault, JobError, PanicError, Phase, StateError,
+    Station,
+};
+pub use job::fd::Fd;
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub use job::json::Json;
+pub use job::shared_bytes::SharedBytes;
+#[cfg(feature = "bytemuck")]
+#[cfg_attr(docsrs, doc(cfg(feature = "bytemuck")))]
+pub use job::shared_slice::{Element, SharedSlice};
+pub use job::transfer::Transfer;
+pub use parent::runtime::{AsyncIo, Runtime};
 pub use parent::worker_type::WorkerType;
-pub use shared_bytes::SharedBytes;
-pub use sys::descriptors::Descriptor;
-pub use wire::hello::{Resource, Signals};
-pub use wire::message::{Answer, SoftLimits};
+pub use settings::{resource::Resource, signals::Signals, transport::Transport};
+pub use worker::index::worker_index;
 pub use worker::stop::should_stop;
+
+// What `offproc-pool` and the runtime adapters are built on. It is not part of the interface: no promise of semantic
+// versioning holds for it, and each of these crates depends on exactly one version of this one.
+#[doc(hidden)]
+pub use error::CallOutcome;
+#[doc(hidden)]
+pub use items::{
+    channel::{decode_item, encode_item, give_buffer, item_channel, take_buffer},
+    receiver::{ItemReceived, ItemReceiver},
+    sender::{ItemSender, ItemSent, SendTicket},
+};
+#[doc(hidden)]
+pub use job::chunk::{ChunkAnswer, ChunkBounds, ChunkOutcome};
+#[doc(hidden)]
+pub use job::trampoline::ChunkCode;
+#[doc(hidden)]
+pub use job::{
+    encoded::EncodedArgument,
+    function::{Function, JobFunction},
+    limits::SoftLimits,
+    message::Answer,
+    state::StateType,
+};
+#[doc(hidden)]
+pub use parent::background::{ensure as ensure_background, is_background_thread, spawn_background};
+#[doc(hidden)]
+pub use parent::channel::event::RetireDecision;
+#[doc(hidden)]
+pub use parent::launch::launcher::{Launcher, on_another_thread};
+#[doc(hidden)]
+pub use parent::logs::open_pipes::settle as settle_logs;
+#[doc(hidden)]
+pub use parent::process::exit::{ExitKind, WorkerExit};
+#[doc(hidden)]
+pub use parent::process::handle::WorkerProcess;
+#[doc(hidden)]
+pub use parent::runtime::{
+    BoxFuture, ClockHold, PollSource, Readiness, RuntimeId, RuntimeSelector, watch_with_async_io,
+};
+#[doc(hidden)]
+pub use parent::worker::{Outcome, Worker};
+#[doc(hidden)]
+pub use parent::{timer::Sleep, wait::wait};
+#[doc(hidden)]
+pub use settings::Settings;
+#[doc(hidden)]
+pub use settings::log_forwarding::{LogForwarder, LogForwarding, LogHooks, LogSink};
+#[doc(hidden)]
+pub use settings::state_maker::StateMaker;
+#[doc(hidden)]
+pub use sys::stderr::warn;
+#[doc(hidden)]
+pub use wait_list::{WaitList, wake, wake_all};
+#[doc(hidden)]
+pub use wire::log::MAX_LOG_RECORD;
+#[doc(hidden)]
+pub use worker::log_writer::{log_level, write_log};
 
 /// Serves and exits in a worker process; returns in any other.
 ///
 /// The first line of `main`, where the feature `auto-init` is off: whatever comes before it runs in each worker, too. A
 /// program that does not call it cannot start workers: its calls get [`Error::Spawn`]. With `auto-init`, and when it is
 /// called again, it does nothing.
+///
+/// It also does nothing in a shared library, such as a plug-in or an extension module: the program that has loaded that
+/// cannot be a worker of it, and calls get [`Error::Spawn`].
 ///
 /// # Examples
 ///
@@ -51,19 +121,58 @@ pub fn init() {
     worker::entry::enter(|| {});
 }
 
-/// True in a fork of a process that has, or had, workers. They are not its own, and it can have none.
+/// Whether this process is a worker, or a fork server of workers: for set-up that programs and workers share.
+///
+/// True in `preload`, `init`, `sandbox`, `retire` and jobs, and in constructors of other crates, except those that run
+/// before offproc's own.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> Result<(), offproc::Error> {
+/// use offproc::{is_worker, run_sync};
+///
+/// assert!(!is_worker());
+/// assert!(run_sync(|()| is_worker(), ()).wait()?);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
+pub fn is_worker() -> bool {
+    role::depth() > 0
+}
+
+/// True in a fork of a process that has, or had, workers. The fork does not own them, and cannot have workers.
+#[must_use]
+#[inline]
+#[doc(hidden)]
 pub fn is_forked() -> bool {
     sys::fork::is_forked()
 }
 
-/// Waits until what workers have written to stderr has come out, where it goes through this process; until the deadline
-/// at most. For the end of the program.
+/// At the end of the program: waits, until the deadline at most, until this process has copied all that workers have
+/// written to stderr, where it goes through this process.
+#[doc(hidden)]
 pub fn settle_stderr(deadline: std::time::Instant) {
-    parent::tee::settle(deadline);
+    parent::process::stderr_tee::settle(deadline);
+}
+
+/// A future that is ready after this time, by the wall clock and whatever becomes of the caller's runtime; never, where
+/// the clock does not go that far. The background thread rings it.
+#[doc(hidden)]
+pub fn sleep(duration: std::time::Duration) -> Sleep {
+    parent::timer::sleep(duration)
+}
+
+/// The path of a function, as [`BrokenWorkerError::function`] has it, by its address.
+#[must_use]
+#[doc(hidden)]
+pub fn function_name(address: usize) -> Option<&'static str> {
+    sys::image::Image::current().offset_of(address).and_then(sys::symbols::name_at)
 }
 
 /// Runs `hook` at the orderly end of the program.
+#[doc(hidden)]
 pub fn at_exit(hook: fn()) {
     sys::at_exit::register(hook);
 }

@@ -1,55 +1,59 @@
-//! The pool of [offproc](https://docs.rs/offproc): who may use a worker, and when.
+//! The pool of [offproc](https://docs.rs/offproc): it lends workers to calls.
 //!
 //! Programs depend on `offproc`, which re-exports all of this.
 //!
-//! Under `--cfg loom` only `limiter`, `books` and `sync` are compiled: see `tests/loom_limiter.rs` and `books/tests.rs`.
+//! Two rooms: `call/` is one call, from `run_sync` to its result; `context/` is what calls share, the workers and how
+//! they are lent, started and ended. Both stand on `limiter`, `limits/` and `timing/`.
+//!
+//! Under `--cfg loom` only `limiter`, `context/ledger/` and `sync` are compiled: see `tests/loom_limiter.rs` and
+//! `context/ledger/tests.rs`.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(any(not(loom), test))]
-mod books;
 mod limiter;
 mod sync;
 
 pub use limiter::{Acquire, Limiter, Permit};
 
-#[cfg(not(loom))]
-mod builder;
+#[cfg(all(loom, test))]
+#[path = "context/ledger/mod.rs"]
+#[allow(dead_code, unreachable_pub, unused_imports, reason = "the rest of the crate, which uses them, is not compiled")]
+mod ledger;
+
 #[cfg(not(loom))]
 mod call;
 #[cfg(not(loom))]
-mod clocks;
+mod channel;
 #[cfg(not(loom))]
 mod context;
 #[cfg(not(loom))]
-mod default_limiter;
-#[cfg(not(loom))]
-mod lease;
-#[cfg(not(loom))]
 mod limits;
+#[cfg(not(loom))]
+mod map;
+#[cfg(not(loom))]
+mod observe;
 #[cfg(not(loom))]
 mod runtime;
 #[cfg(not(loom))]
-mod scope;
+mod timing;
 #[cfg(not(loom))]
-mod shared;
-#[cfg(not(loom))]
-mod shutdown;
-#[cfg(any(not(loom), test))]
-#[cfg_attr(loom, allow(unreachable_pub))]
-mod statistics;
+mod wait;
 
 #[cfg(not(loom))]
 pub use self::{
-    builder::{ConfigError, WorkerContextBuilder},
-    call::{Call, RunSync, TimedCall, run_sync},
-    clocks::CallTimes,
-    context::{WorkerContext, configure_default_context, default_context_statistics},
-    default_limiter::current_default_worker_limiter,
-    scope::{CacheScope, CacheScopeExt, InCacheScope, ScopeError, cache_scope},
-    statistics::Statistics,
+    call::{Call, RunSync, TimedCall, run_sync, run_with},
+    channel::{Receiver, ReceiverIter, Receiving, RecvError, SendError, Sender, Sending, TrySendError, channel},
+    context::{
+        CacheScope, CacheScopeExt, Close, CloseWithin, InCacheScope, ScopeError, Shutdown, Statistics, WarmUp,
+        WorkerContext, WorkerContextBuilder, WorkerSettings, cache_scope, configure_default_context, context_scope,
+        default_context_statistics, shutdown,
+    },
+    limiter::default::{default_limiter, default_limiter as current_default_worker_limiter},
+    map::{Chunks, Fold, Folded, IntoItems, Items, Map, MapIter, map},
+    timing::CallTimes,
 };
 #[cfg(not(loom))]
 pub use offproc_core::{
-    BrokenWorkerError, DecodeError, EncodeError, Error, Fault, PanicError, Phase, Resource, Runtime, Signals,
-    Transport, WorkerType,
+    BrokenWorkerError, ConfigError, DecodeError, EncodeError, Error, Fault, JobError, PanicError, Phase, Resource,
+    Runtime, Signals, StateError, Station, Transfer, Transport, WorkerType,
 };

@@ -1,5 +1,12 @@
 //! Tokens that bound how many calls run at once, first come, first served.
 
+#[cfg(not(loom))]
+mod abandoned;
+#[cfg(not(loom))]
+pub(crate) mod default;
+#[cfg(not(loom))]
+pub(crate) mod stuck;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::mem;
@@ -7,12 +14,12 @@ use std::pin::Pin;
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker, ready};
 
-use crate::sync::{Arc, Mutex, MutexGuard};
+use crate::sync::{Arc, Mutex, MutexGuard, wake};
 
 /// A number of tokens that calls borrow while they run.
 ///
-/// A clone is cheap and shares the tokens of the original. Waiters are served strictly in the order in which they
-/// began to wait: a token that comes free is handed to the oldest of them, and no newcomer can take it on the way.
+/// A clone is cheap and shares the tokens of the original. Waiters are served strictly in the order in which they began
+/// to wait: a token that becomes free goes to the oldest of them, and no newcomer can overtake.
 ///
 /// # Examples
 ///
@@ -32,21 +39,40 @@ pub struct Limiter {
     state: Arc<Mutex<State>>,
 }
 
-/// Everything, under one lock that is never held while a waker is woken or dropped: either may run the code of any
-/// task, which may come back to this limiter.
+/// The whole state, under one lock. No waiter is woken or dropped under that lock: both may run the code of any task,
+/// which may call this limiter.
 struct State {
     total: usize,
     borrowed: usize,
-    /// Those who wait, oldest first. A ticket leaves the queue in two ways only: [`State::hand_out`] takes it when it
+    /// The waiters, oldest first. A ticket leaves the queue in two ways only: [`State::hand_out`] takes it when it
     /// gives its owner a token, or its owner takes it back. So a ticket that its owner does not find has a token.
-    waiters: BTreeMap<u64, Waker>,
+    waiters: BTreeMap<u64, Waiter>,
     next_ticket: u64,
+    #[cfg(not(loom))]
+    abandoned: abandoned::AbandonedTokens,
+}
+
+/// One that waits for a token.
+struct Waiter {
+    waker: Waker,
+    /// Dropped when it no longer waits, before it is woken.
+    count: WaitingCount,
+}
+
+/// What counts a waiter, as long as it waits.
+pub(crate) type WaitingCount = Option<Box<dyn Send + Sync>>;
+
+impl Waiter {
+    fn wake(self) {
+        drop(self.count);
+        wake(self.waker);
+    }
 }
 
 impl State {
-    /// Takes a token for somebody who does not wait yet, unless there is none or others have waited longer.
+    /// Takes a token for a newcomer, unless all that are free are for others, who wait.
     fn take(&mut self) -> bool {
-        let free = self.borrowed < self.total && self.waiters.is_empty();
+        let free = self.borrowed + self.waiters.len() < self.total;
         if free {
             self.borrowed += 1;
         }
@@ -54,23 +80,32 @@ impl State {
     }
 
     /// Gives a token to the oldest waiter, if there are both; the caller wakes it once the lock is released.
-    fn hand_out(&mut self) -> Option<Waker> {
-        if self.borrowed >= self.total {
+    fn hand_out(&mut self) -> Option<Waiter> {
+        // The common case first: to ask an empty map costs more.
+        if self.waiters.is_empty() || self.borrowed >= self.total {
             return None;
         }
-        let (_ticket, waker) = self.waiters.pop_first()?;
+        let (_ticket, waiter) = self.waiters.pop_first()?;
         self.borrowed += 1;
-        Some(waker)
+        Some(waiter)
     }
 }
 
 impl Limiter {
     /// Creates a limiter with `total` tokens.
     ///
-    /// With zero, nobody proceeds until [`set_total_tokens`](Self::set_total_tokens) raises it.
+    /// With zero, all calls wait until [`set_total_tokens`](Self::set_total_tokens) raises it.
     #[must_use]
     pub fn new(total: usize) -> Self {
-        Self { state: Arc::new(Mutex::new(State { total, borrowed: 0, waiters: BTreeMap::new(), next_ticket: 0 })) }
+        let state = State {
+            total,
+            borrowed: 0,
+            waiters: BTreeMap::new(),
+            next_ticket: 0,
+            #[cfg(not(loom))]
+            abandoned: abandoned::AbandonedTokens::default(),
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
     /// Returns how many tokens there are, borrowed or not.
@@ -81,8 +116,8 @@ impl Limiter {
 
     /// Changes how many tokens there are.
     ///
-    /// Raised, it hands the new tokens to those who wait, in their order, before it returns. Lowered, it takes no
-    /// token away: none is handed out until fewer than `total` are borrowed.
+    /// When it raises the number, it hands the new tokens to waiters, in their order, before it returns. When it lowers
+    /// the number, it takes no token away, and hands none out until fewer than `total` are borrowed.
     ///
     /// # Examples
     ///
@@ -102,9 +137,9 @@ impl Limiter {
         self.hand_out_all(state);
     }
 
-    /// Returns how many tokens are borrowed, those already handed to a waiter that has not been polled since included.
+    /// Returns how many tokens are borrowed, including those handed to a waiter that has not been polled since.
     ///
-    /// It exceeds [`total_tokens`](Self::total_tokens) for a while after that was lowered.
+    /// It can exceed [`total_tokens`](Self::total_tokens) for a while after that was lowered.
     #[must_use]
     pub fn borrowed_tokens(&self) -> usize {
         self.lock().borrowed
@@ -120,14 +155,20 @@ impl Limiter {
         state.total.saturating_sub(state.borrowed)
     }
 
+    /// Returns how many wait for a token: calls, and futures of [`acquire`](Self::acquire) that have been polled.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.lock().waiters.len()
+    }
+
     /// Borrows a token, waiting for one if need be.
     ///
     /// Its place in the queue counts from the first poll.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives its place up, and those behind it move up. A token that it was handed and had not
-    /// returned yet goes to the next waiter. To be cancelled and to start over is to queue at the end again.
+    /// Dropping the future gives its place in the queue up, and those behind it move up. A token that it was handed and
+    /// had not returned yet goes to the next waiter. A new `acquire` queues at the end.
     ///
     /// A token belongs to a waiter from the moment it is handed over: a future that is kept but no longer polled
     /// holds it all the same.
@@ -135,7 +176,7 @@ impl Limiter {
         Acquire { limiter: Some(self.clone()), ticket: None }
     }
 
-    /// Borrows a token if one is free and nobody waits for it.
+    /// Borrows a token if one is free and no other waits for it.
     ///
     /// # Examples
     ///
@@ -166,27 +207,27 @@ impl Limiter {
         self.hand_out_all(state);
     }
 
-    /// Hands out tokens until there are none or nobody waits. Whoever makes a token free calls this under the same
-    /// lock.
+    /// Hands out tokens until there are none, or no waiters. Call it under the same lock that has made a token free.
     fn hand_out_all<'a>(&'a self, mut state: MutexGuard<'a, State>) {
-        while let Some(waker) = state.hand_out() {
-            // Nobody slips in while the lock is open: as long as anybody waits, newcomers queue. Should the waker
-            // panic, the next token that comes free resumes the hand-out.
+        while let Some(waiter) = state.hand_out() {
+            // No newcomer overtakes while the lock is released: it takes no token that is for a waiter.
             drop(state);
-            waker.wake();
+            waiter.wake();
             state = self.lock();
         }
     }
 
-    /// Takes a token, or a place in the queue, or looks whether the ticket has been served.
-    fn poll_token(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<()> {
+    /// Takes a token, or a place in the queue, or checks whether the ticket has been served. A place in the queue takes
+    /// `count`, in place of the one that it may have.
+    fn poll_token(&self, ticket: &mut Option<u64>, waker: &Waker, count: &mut WaitingCount) -> Poll<()> {
         let mut state = self.lock();
         let Some(held) = *ticket else {
             if state.take() {
                 return Poll::Ready(());
             }
             let new = state.next_ticket;
-            state.waiters.insert(new, waker.clone());
+            let waker = waker.clone();
+            state.waiters.insert(new, Waiter { waker, count: count.take() });
             state.next_ticket += 1;
             *ticket = Some(new);
             return Poll::Pending;
@@ -194,11 +235,10 @@ impl Limiter {
         let Some(known) = state.waiters.get_mut(&held) else {
             return Poll::Ready(());
         };
-        if !known.will_wake(waker) {
-            let stale = mem::replace(known, waker.clone());
-            drop(state);
-            drop(stale);
-        }
+        let stale_waker = (!known.waker.will_wake(waker)).then(|| mem::replace(&mut known.waker, waker.clone()));
+        let stale_count = count.take().and_then(|count| known.count.replace(count));
+        drop(state);
+        drop((stale_waker, stale_count));
         Poll::Pending
     }
 }
@@ -231,16 +271,22 @@ pub struct Acquire {
     ticket: Option<u64>,
 }
 
+impl Acquire {
+    /// As `poll`. While it waits, the queue has `count`, in place of an earlier one.
+    pub(crate) fn poll_counted(&mut self, cx: &mut Context<'_>, count: &mut WaitingCount) -> Poll<Permit> {
+        let limiter = self.limiter.as_ref().expect("polled after it resolved");
+        ready!(limiter.poll_token(&mut self.ticket, cx.waker(), count));
+        // The permit takes the limiter, so that `drop` has nothing left to return.
+        let limiter = self.limiter.take().expect("it was there a moment ago");
+        Poll::Ready(Permit { limiter })
+    }
+}
+
 impl Future for Acquire {
     type Output = Permit;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit> {
-        let this = self.get_mut();
-        let limiter = this.limiter.as_ref().expect("polled after it resolved");
-        ready!(limiter.poll_token(&mut this.ticket, cx.waker()));
-        // The permit takes the limiter over, so that `drop` has nothing left to return.
-        let limiter = this.limiter.take().expect("it was there a moment ago");
-        Poll::Ready(Permit { limiter })
+        self.get_mut().poll_counted(cx, &mut None)
     }
 }
 
@@ -250,10 +296,10 @@ impl Drop for Acquire {
             return;
         };
         let mut state = limiter.lock();
-        let waker = state.waiters.remove(&ticket);
+        let waiter = state.waiters.remove(&ticket);
         drop(state);
-        if waker.is_none() {
-            // The token arrived, and this future was not polled since: it must not end here.
+        if waiter.is_none() {
+            // It was handed a token, and not polled since: return that token.
             limiter.release();
         }
     }

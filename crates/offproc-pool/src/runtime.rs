@@ -1,8 +1,11 @@
-//! Which runtime polls us.
+//! Finds the runtime that polls a call.
 
 #[cfg(not(feature = "smol"))]
-use offproc_core::Fallback;
-use offproc_core::Runtime;
+use offproc_core::AsyncIo;
+use offproc_core::{Runtime, RuntimeSelector};
+
+/// Selects the runtime that polls the calling future.
+pub(crate) static CURRENT: RuntimeSelector = RuntimeSelector::new(None, detect);
 
 /// The runtime that polls the calling future, by the adapters that were compiled in; the fallback serves any other
 /// executor.
@@ -21,6 +24,6 @@ pub(crate) fn detect() -> &'static dyn Runtime {
     }
     #[cfg(not(feature = "smol"))]
     {
-        &Fallback
+        &AsyncIo
     }
 }

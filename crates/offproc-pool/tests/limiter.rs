@@ -151,14 +151,27 @@ fn a_newcomer_does_not_take_a_token_on_its_way() {
 /// Tries for a token, and queues for one, in the middle of the hand-out that wakes it.
 struct Newcomer {
     limiter: Limiter,
-    took: AtomicUsize,
+    took: Mutex<Option<Permit>>,
     queued: Mutex<Option<Waiter>>,
+}
+
+impl Newcomer {
+    /// Comes when the first of two waiters is woken, as there are `total` tokens instead of none. All that it takes is
+    /// kept in it, and the waiters come back.
+    fn during_a_raise_to(total: usize) -> (Arc<Self>, Acquire, Waiter) {
+        let limiter = Limiter::new(0);
+        let newcomer = Arc::new(Self { limiter: limiter.clone(), took: Mutex::default(), queued: Mutex::default() });
+        let mut first = limiter.acquire();
+        assert!(poll_with(&mut first, &Waker::from(newcomer.clone())).is_none());
+        let second = Waiter::queued(&limiter);
+        limiter.set_total_tokens(total);
+        (newcomer, first, second)
+    }
 }
 
 impl Wake for Newcomer {
     fn wake(self: Arc<Self>) {
-        let took = usize::from(self.limiter.try_acquire().is_some());
-        self.took.fetch_add(took, Ordering::SeqCst);
+        *self.took.lock().unwrap() = self.limiter.try_acquire();
         *self.queued.lock().unwrap() = Some(Waiter::queued(&self.limiter));
     }
 }
@@ -166,18 +179,24 @@ impl Wake for Newcomer {
 #[test]
 fn a_newcomer_does_not_slip_in_while_a_raise_hands_out() {
     without_deadlock(|| {
-        let limiter = Limiter::new(0);
-        let newcomer =
-            Arc::new(Newcomer { limiter: limiter.clone(), took: AtomicUsize::new(0), queued: Mutex::new(None) });
-        let mut first = limiter.acquire();
-        assert!(poll_with(&mut first, &Waker::from(newcomer.clone())).is_none());
-        let mut second = Waiter::queued(&limiter);
-
-        limiter.set_total_tokens(2);
-        assert_eq!(newcomer.took.load(Ordering::SeqCst), 0);
+        let (newcomer, _first, mut second) = Newcomer::during_a_raise_to(2);
+        assert!(newcomer.took.lock().unwrap().is_none());
         let mut last = newcomer.queued.lock().unwrap().take().unwrap();
         assert!(last.poll().is_none());
         assert!(second.poll().is_some());
+        assert!(last.poll().is_some());
+    });
+}
+
+#[test]
+fn a_newcomer_takes_a_token_that_is_for_no_waiter() {
+    without_deadlock(|| {
+        let (newcomer, first, second) = Newcomer::during_a_raise_to(3);
+        let took = newcomer.took.lock().unwrap().take();
+        assert!(took.is_some(), "two tokens are for the waiters, and the third for it");
+        let mut last = newcomer.queued.lock().unwrap().take().unwrap();
+        assert!(last.poll().is_none());
+        drop((first, second, took));
         assert!(last.poll().is_some());
     });
 }
@@ -321,17 +340,16 @@ impl Wake for Panics {
 }
 
 #[test]
-fn a_panicking_waker_holds_nobody_up_for_good() {
+fn a_panicking_waker_delays_no_other_waiter() {
     let limiter = Limiter::new(0);
     let mut first = limiter.acquire();
     assert!(poll_with(&mut first, &Waker::from(Arc::new(Panics))).is_none());
     let mut second = Waiter::queued(&limiter);
 
-    let raise = limiter.clone();
-    assert!(thread::spawn(move || raise.set_total_tokens(2)).join().is_err());
-    assert_eq!(limiter.total_tokens(), 2);
+    limiter.set_total_tokens(2);
+    assert!(second.poll().is_some(), "woken after the waker that panics");
+    assert_eq!(limiter.available_tokens(), 1, "the first has a token that waits for its poll");
     drop(first);
-    assert!(second.poll().is_some());
     assert_eq!(limiter.available_tokens(), 2);
 }
 

@@ -139,7 +139,7 @@ fn two_cancelled_waiters_lose_no_token() {
 }
 
 #[test]
-fn nobody_overtakes_a_waiter() {
+fn no_call_overtakes_a_waiter() {
     model(|| {
         let limiter = Limiter::new(1);
         let permit = limiter.try_acquire().unwrap();
@@ -158,7 +158,7 @@ fn nobody_overtakes_a_waiter() {
 }
 
 #[test]
-fn nobody_overtakes_while_a_raise_hands_out() {
+fn no_call_overtakes_while_a_raise_hands_out() {
     model(|| {
         let limiter = Limiter::new(0);
         let counts = [(); 2].map(|()| Count::new());
@@ -243,7 +243,7 @@ fn lowering_holds_from_when_it_returns() {
 }
 
 #[test]
-fn a_total_that_goes_up_and_down_strands_nobody() {
+fn a_total_that_goes_up_and_down_strands_no_waiter() {
     model(|| {
         let limiter = Limiter::new(0);
         let raise = thread::spawn({

@@ -1,9 +1,23 @@
 //! Runs [offproc](https://docs.rs/offproc)'s calls on smol.
 //!
-//! Programs turn on offproc's feature `smol` and need nothing from here. smol has one reactor for the whole process,
-//! so there is no runtime to find: with the feature on, every call that is not made inside another runtime uses it.
+//! Programs turn on offproc's feature `smol` and need nothing from here. smol has one reactor for the whole process, so
+//! a call need not find its runtime: with the feature on, every call that is not made inside another runtime uses
+//! smol's.
 #![forbid(unsafe_code)]
 
-/// The process-wide reactor and timer of smol, which are those of `async-io`: what offproc uses where there is no other
-/// runtime.
-pub use offproc_core::Fallback as Smol;
+use offproc_core::{AsyncIo, PollSource, Readiness, Runtime, RuntimeId};
+use std::io;
+
+/// The process-wide reactor of smol, which is that of `async-io`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Smol;
+
+impl Runtime for Smol {
+    fn id(&self) -> RuntimeId {
+        AsyncIo.id()
+    }
+
+    fn watch(&self, source: PollSource) -> io::Result<Box<dyn Readiness>> {
+        AsyncIo.watch(source)
+    }
+}

@@ -1,26 +1,26 @@
-//! Runs [offproc](https://docs.rs/offproc)'s calls on tokio: its reactor and its timer.
+//! Runs [offproc](https://docs.rs/offproc)'s calls on tokio: on its reactor.
 //!
-//! Programs turn on offproc's feature `tokio` and need nothing from here: a call made inside a tokio runtime finds it
-//! by itself. [`Tokio::from`] a [`Handle`] pins a context to one runtime.
+//! Programs turn on offproc's feature `tokio` and need nothing from here: a call made inside a tokio runtime finds
+//! that. [`Tokio::from`] a [`Handle`] pins a context to one runtime.
 //!
-//! The runtime needs its I/O and time drivers, as `#[tokio::main]` and `Builder::enable_all` turn them on.
+//! A runtime without an I/O driver, one that has ended, and one that does not run cannot be used as reactors: there,
+//! calls use offproc's own.
 #![forbid(unsafe_code)]
 
-use offproc_core::{BoxFuture, Descriptor, Runtime, RuntimeId, Watch};
+mod clock;
+mod drivers;
+mod running;
+mod wakers;
+
+use offproc_core::{ClockHold, PollSource, Readiness, Runtime, RuntimeId};
 use std::hash::{Hash, Hasher};
 use std::io;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
-use tokio::io::Interest;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker, ready};
 use tokio::io::unix::AsyncFd;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// A tokio runtime: a given one, or the one that polls us.
-///
-/// # Panics
-///
-/// A call panics in a runtime without I/O or time drivers. [`CURRENT`](Self::CURRENT) does, too, where no tokio runtime
-/// polls it.
+/// A tokio runtime: a given one, or the one that polls the call.
 ///
 /// # Examples
 ///
@@ -41,11 +41,20 @@ pub struct Tokio {
 }
 
 impl Tokio {
-    /// The runtime that polls us, whichever that is.
+    /// The runtime that polls the call.
     pub const CURRENT: Self = Self { handle: None };
 
-    fn handle(&self) -> Handle {
-        self.handle.clone().unwrap_or_else(Handle::current)
+    /// `None` outside any runtime, and in a thread that is ending.
+    fn handle(&self) -> Option<Handle> {
+        match (Handle::try_current(), &self.handle) {
+            (Err(e), _) if e.is_thread_local_destroyed() => None,
+            (_, Some(pinned)) => Some(pinned.clone()),
+            (current, None) => current.ok(),
+        }
+    }
+
+    fn is(&self, current: &Handle) -> bool {
+        self.handle.as_ref().is_none_or(|pinned| pinned.id() == current.id())
     }
 }
 
@@ -61,34 +70,61 @@ pub fn is_current() -> bool {
     Handle::try_current().is_ok()
 }
 
+/// A number for each runtime.
+fn number_of(handle: &Handle) -> u64 {
+    let mut number = Number(0);
+    handle.id().hash(&mut number);
+    number.0
+}
+
+/// The same, but for a current-thread runtime another number on each thread: that it runs on one says nothing of
+/// another thread, which may only have entered it.
+fn number_here(handle: &Handle) -> u64 {
+    let thread = match handle.runtime_flavor() {
+        RuntimeFlavor::CurrentThread => THREAD.try_with(|number| *number).unwrap_or(0),
+        _ => 0,
+    };
+    number_of(handle).rotate_left(32) ^ thread
+}
+
+static LAST_THREAD: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static THREAD: u64 = LAST_THREAD.fetch_add(1, Ordering::Relaxed) + 1;
+}
+
 impl Runtime for Tokio {
     fn id(&self) -> RuntimeId {
-        let mut number = Number(0);
-        self.handle().id().hash(&mut number);
-        RuntimeId::new("tokio", number.0)
+        RuntimeId::new("tokio", self.handle().map_or(0, |handle| number_here(&handle)))
     }
 
-    fn watch(&self, descriptor: Descriptor) -> io::Result<Box<dyn Watch>> {
-        let _entered = self.handle.as_ref().map(Handle::enter);
-        // What replaces it is unsafe, for the sake of types that close or change their descriptor; a
-        // `Descriptor` cannot.
-        #[allow(deprecated, reason = "the descriptor is owned and never changes")]
-        let watched = AsyncFd::with_interest(descriptor, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Box::new(TokioWatch(watched)))
+    fn watch(&self, source: PollSource) -> io::Result<Box<dyn Readiness>> {
+        let handle = self.handle().ok_or_else(|| io::Error::other("there is no tokio runtime here"))?;
+        wakers::learn();
+        Ok(Box::new(TokioReadiness(drivers::watch(&handle, source)?)))
     }
 
-    fn sleep(&self, duration: Duration) -> BoxFuture<()> {
-        let _entered = self.handle.as_ref().map(Handle::enter);
-        Box::pin(tokio::time::sleep(duration))
+    fn drives(&self, waker: &Waker) -> bool {
+        // A task of another runtime does not show that the pinned one runs.
+        let current = Handle::try_current().ok().filter(|current| self.is(current));
+        current.is_some_and(|current| {
+            wakers::are_of(&current, waker)
+                && (current.runtime_flavor() != RuntimeFlavor::CurrentThread
+                    || running::runs_here(&current, number_of(&current), waker))
+        })
+    }
+
+    fn hold_clock(&self) -> Option<ClockHold> {
+        clock::hold(&self.handle()?)
     }
 }
 
-/// tokio registers once, edge-triggered. The readiness it has noted is forgotten before the caller tries, so that
-/// what comes after the try is noted anew.
+/// tokio registers once, edge-triggered. This clears the readiness that tokio has recorded before the caller tries to
+/// read or write, so that tokio records an event which comes after the try.
 #[derive(Debug)]
-struct TokioWatch(AsyncFd<Descriptor>);
+struct TokioReadiness(AsyncFd<PollSource>);
 
-impl Watch for TokioWatch {
+impl Readiness for TokioReadiness {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.0.poll_read_ready(cx))?.clear_ready();
         Poll::Ready(Ok(()))

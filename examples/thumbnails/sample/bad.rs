@@ -1,4 +1,4 @@
-//! Files that are trouble for whoever decodes them, and where the like has been met.
+//! Files that are trouble for a decoder, and where such files have been found.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};

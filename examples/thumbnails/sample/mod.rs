@@ -1,6 +1,6 @@
-//! The sample set: a folder with pictures, good and bad, for those who have none at hand.
+//! The sample set: a folder with pictures, good and bad, for readers who have none at hand.
 //!
-//! These are files like any others. The program does not know them from what it is given on its command line.
+//! The program treats these files like those it is given on its command line.
 
 mod bad;
 mod good;

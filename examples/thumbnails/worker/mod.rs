@@ -1,4 +1,4 @@
-//! All that runs in the workers. Nothing here knows of the program's `main`, nor of a runtime.
+//! All that runs in the workers. Nothing here uses the program's `main`, or a runtime.
 
 pub(crate) mod paint;
 pub(crate) mod sheet;
@@ -7,6 +7,6 @@ pub(crate) mod thumbnail;
 
 pub(crate) use silence::silence;
 
-/// Whether the address space of a process can be limited, so that what asks for more dies. Other systems have such a
-/// limit as well, and do not keep it.
+/// Whether the system enforces a limit on the address space of a process. Other systems have such a limit, but do not
+/// enforce it.
 pub(crate) const LIMITED_BY_SYSTEM: bool = cfg!(target_os = "linux");

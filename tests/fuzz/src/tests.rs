@@ -1,22 +1,13 @@
-use super::TARGETS;
+use super::{TARGETS, corpus};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
-use std::fs;
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// How many mutations of its corpus each target is given; 4096 take a second or two.
 const MUTATIONS: u32 = 4096;
-
-fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
-    let mut files: Vec<_> =
-        fs::read_dir(&folder).expect("a kept corpus").map(|file| file.expect("a file").path()).collect();
-    files.sort();
-    assert!(!files.is_empty(), "the corpus of {name} is empty");
-    files.into_iter().map(|file| fs::read(file).expect("a file")).collect()
-}
 
 /// One change of an input.
 #[derive(Clone, Debug)]
@@ -63,16 +54,21 @@ impl Change {
     }
 }
 
+/// Each target's corpus. They are all read before any target runs, as some targets use up the open files for a moment.
+static CORPORA: LazyLock<HashMap<&str, Vec<Vec<u8>>>> =
+    LazyLock::new(|| TARGETS.map(|(name, _)| (name, corpus::read(name).expect("a kept corpus"))).into());
+
 fn run(name: &str) {
     let (_, target) = TARGETS.into_iter().find(|(known, _)| *known == name).expect("a target");
-    let corpus = corpus(name);
-    for input in &corpus {
+    let corpus = &CORPORA[name];
+    assert!(!corpus.is_empty(), "the corpus of {name} is empty");
+    for input in corpus {
         target(input);
     }
     let strategy = (any::<Index>(), any::<Index>(), vec(Change::any(), 1..8));
     let mut runner = TestRunner::new(Config { cases: MUTATIONS, failure_persistence: None, ..Config::default() });
     let result = runner.run(&strategy, |(one, other, changes)| {
-        let (one, other): (&Vec<u8>, &Vec<u8>) = (one.get(&corpus), other.get(&corpus));
+        let (one, other): (&Vec<u8>, &Vec<u8>) = (one.get(corpus), other.get(corpus));
         let mut input = [one.as_slice(), other].concat();
         for change in &changes {
             change.apply(&mut input);
@@ -106,4 +102,14 @@ fn worker_shared() {
 #[test]
 fn fork_server() {
     run("fork_server");
+}
+
+#[test]
+fn log_pipe() {
+    run("log_pipe");
+}
+
+#[test]
+fn values() {
+    run("values");
 }

@@ -1,9 +1,10 @@
-//! A program that makes its surroundings hostile, uses offproc all the same, and writes down what came of it: into the
-//! file of its second argument, as its standard streams may be closed. The first argument names the surroundings.
+//! A program that makes its surroundings hostile, uses offproc all the same, and writes the outcome down: into the file
+//! of its second argument, as its standard streams may be closed. The first argument names the surroundings.
 
 use futures::executor::block_on;
-use offproc::{Error, Transport, WorkerContext};
+use offproc::{Error, SharedBytes, Transport, WorkerContext};
 use offproc_tests::job;
+use offproc_tests::refusal::refuse;
 use offproc_tests::scratch::append;
 use offproc_tests::{Case, Executor, WorkerKind};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -13,7 +14,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, what, report] = &arguments[..] else { panic!("two arguments, please") };
     match what.as_str() {
-        // By whoever has started us.
+        // Our parent has made them.
         "as-it-is" => everything(report),
         "its-file-replaced" => {
             let file = std::env::current_exe().expect("its file");
@@ -27,6 +28,63 @@ fn main() {
         }
         "memfd-forbidden" => {
             refuse(libc::SYS_memfd_create, libc::EPERM);
+            everything(report);
+        }
+        // A sandbox, or an old kernel, without some of what the shared memory takes.
+        "without-eventfd" => {
+            refuse(libc::SYS_eventfd2, libc::ENOSYS);
+            refuse(libc::SYS_sched_yield, libc::EPERM);
+            refuse(libc::SYS_getcpu, libc::ENOSYS);
+            refuse(libc::SYS_sched_setaffinity, libc::EPERM);
+            everything(report);
+        }
+        "eventfd-forbidden" => {
+            refuse(libc::SYS_eventfd2, libc::EPERM);
+            refuse(libc::SYS_prctl, libc::EPERM);
+            everything(report);
+        }
+        // What makes calls faster, or processes easier to recognise.
+        "what-helps-missing" | "what-helps-forbidden" => {
+            let error = if what == "what-helps-missing" { libc::ENOSYS } else { libc::EPERM };
+            for call in [
+                libc::SYS_sched_yield,
+                libc::SYS_getcpu,
+                libc::SYS_sched_getaffinity,
+                libc::SYS_sched_setaffinity,
+                libc::SYS_setpriority,
+                libc::SYS_getpriority,
+                libc::SYS_madvise,
+                libc::SYS_prctl,
+            ] {
+                refuse(call, error);
+            }
+            everything(report);
+        }
+        "a-fork-of-one-with-shared-bytes" => {
+            let bytes = SharedBytes::copy_from_slice(b"bytes").expect("memory");
+            // SAFETY: the program has one thread.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                everything(report);
+                return;
+            }
+            // SAFETY: a null pointer asks for no status.
+            assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+            assert_eq!(*bytes, *b"bytes");
+        }
+        "its-standard-streams-closed-later" => {
+            for fd in 0..=2 {
+                // SAFETY: as daemons do; nothing here uses them.
+                unsafe { libc::close(fd) };
+            }
+            let context = Case::new(Executor::FuturesBlockOn, WorkerKind::Spawn).context();
+            let opened =
+                block_on(async { context.run_sync(|()| SharedBytes::copy_from_slice(b"bytes").unwrap(), ()).await });
+            let low = (0..=2).filter(|fd| std::fs::exists(format!("/proc/self/fd/{fd}")).unwrap()).count();
+            // SAFETY: it only asks.
+            let open = (0..=2).filter(|fd| unsafe { libc::fcntl(*fd, libc::F_GETFD) } >= 0).count();
+            append(report, &format!("{opened:?}, {low} {open} of the standard streams are open\n"));
+            block_on(context.close()).expect("a clean end");
             everything(report);
         }
         "without-pidfd" => {
@@ -72,27 +130,6 @@ fn die(context: &WorkerContext) -> String {
     match block_on(async { context.run_sync(job::end_at_once, 9).await }) {
         Err(Error::BrokenWorker(_)) => "broken".to_owned(),
         other => format!("{other:?}"),
-    }
-}
-
-/// From here on, a system call fails in this process and in those it starts.
-fn refuse(call: libc::c_long, error: i32) {
-    let statement = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    let (load, jump, ret) =
-        (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::BPF_RET);
-    let number = u32::try_from(call).expect("a system call");
-    let mut filter = [
-        // The number of the call is what the data begins with.
-        statement(load, 0, 0, 0),
-        statement(jump, 0, 1, number),
-        statement(ret, 0, 0, libc::SECCOMP_RET_ERRNO | error.cast_unsigned()),
-        statement(ret, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: the kernel reads the filter during the call.
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
     }
 }
 

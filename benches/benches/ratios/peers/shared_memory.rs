@@ -89,7 +89,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: `new` mapped exactly this, and nobody borrows from it any more.
+        // SAFETY: `new` mapped exactly this, and no borrow of it is left.
         let _ = unsafe { rustix::mm::munmap(self.0.as_ptr().cast(), size_of::<[Line; 2]>()) };
     }
 }

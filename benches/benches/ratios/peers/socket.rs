@@ -27,7 +27,7 @@ impl SocketPeer {
     /// `out` there and as many bytes back, into `back`.
     pub(crate) fn echo(&self, out: &[u8], back: &mut [u8]) -> io::Result<()> {
         (&self.stream).write_all(&out.len().to_ne_bytes())?;
-        // The other side takes a message in whole before it answers, so writing all before reading blocks nobody.
+        // The other side reads a whole message before it answers, so this side can write all before it reads.
         (&self.stream).write_all(out)?;
         (&self.stream).read_exact(&mut back[..out.len()])
     }

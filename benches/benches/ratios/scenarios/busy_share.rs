@@ -67,8 +67,9 @@ fn burn(time: Duration) {
     }
 }
 
-/// What is left of the CPUs without any pool: where the end of a job wakes somebody, as it must where the next one is
-/// handed out from there, and where it does not. Nobody waits for who was woken, so this is more than a pool can reach.
+/// The share of the CPUs that jobs get without any pool, if the end of each wakes a thread, as it must where that
+/// thread hands out the next job, and if it does not. The jobs do not wait for the woken thread, so this is more than a
+/// pool can reach.
 fn raw_share(time: Duration, rings: bool) -> io::Result<f64> {
     let bell = eventfd(0, EventfdFlags::CLOEXEC)?;
     let is_over = AtomicBool::new(false);

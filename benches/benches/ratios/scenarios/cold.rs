@@ -62,8 +62,8 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     Ok(())
 }
 
-/// One cold call of each way in turn; but forks of this process after all the others, since each leaves this process with
-/// pages to be copied and the system with page tables to be cleared away, which the next way would pay for.
+/// One cold call of each way in turn; but forks of this process after all the others, since each leaves this process
+/// with pages to be copied and the system with page tables to be cleared away, which the next way would pay for.
 async fn measure(rounds: usize) -> Result<[Samples; 5], Error> {
     // SAFETY: what runs in these workers is a no-op, which needs no thread and no lock of this process.
     let fork = unsafe { WorkerType::fork() };

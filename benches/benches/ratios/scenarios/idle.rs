@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     let over = Duration::from_secs(options.pick(2, 10));
     let idle = Idle::start(2)?;
-    // What follows the calls dies down: spins end, and threads find out that there is nothing to do.
+    // After the calls, spins end, and threads find that there is nothing to do.
     std::thread::sleep(Duration::from_millis(500));
     let count = || -> std::io::Result<(u64, u64)> {
         let workers = idle.workers.iter().map(|pid| procfs::switches(*pid)).sum::<std::io::Result<u64>>()?;

@@ -1,4 +1,4 @@
-//! How fast workers are gone: when a call is dropped, and when their program is killed.
+//! How fast workers end: after a call is dropped, and after their program is killed.
 
 use super::latency::merge;
 use super::programs::Idle;

@@ -1,4 +1,4 @@
-//! What spinning costs a worker whose jobs come one a millisecond: it should find out that it does not pay.
+//! What spinning costs a worker that gets a job every millisecond: it should learn that spinning does not pay.
 
 use super::Outcome;
 use crate::figure::Bar;
@@ -17,7 +17,7 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     let turn = Duration::from_secs(options.pick(1, 2));
     let (spinning, sleeping) = Tokio::Current.run(2, async move {
         let spinning = Paced::start(WorkerContext::builder()).await?;
-        let sleeping = Paced::start(WorkerContext::builder().spin(Duration::ZERO)).await?;
+        let sleeping = Paced::start(WorkerContext::builder().max_spin(Duration::ZERO)).await?;
         let mut shares = (0.0, 0.0);
         for _ in 0..turns {
             shares.0 += spinning.share(turn).await?;

@@ -1,17 +1,21 @@
-use super::death::{Death, Task};
+use super::death::Death;
+use super::deaths::Deaths;
+use super::exit_info::ExitReport;
 use super::fault::Fault;
+use super::function::Function;
 use super::phase::Phase;
+use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::panic::Location;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-/// One or more worker processes died that should not have.
+/// One or more worker processes ended that should not have.
 ///
-/// From a call it tells of one worker; from [`close`] of all that did not end cleanly. Where there are several, the
-/// methods tell of the first one.
+/// From a call it describes one worker; from [`close`] all that did not end cleanly. Where there are several, the
+/// methods describe the first one.
 ///
-/// `{}` prints it in one line, `{:#}` all that is known in several.
+/// `{}` prints it in one line, `{:#}` all that is known in several. Its [`source`](std::error::Error::source) prints
+/// the lines that `{}` leaves out: so `{:#}` and `{:?}` of an `anyhow::Error` have the whole report, too.
 ///
 /// # Examples
 ///
@@ -35,39 +39,47 @@ use std::time::Duration;
 /// ```
 ///
 /// [`close`]: https://docs.rs/offproc/latest/offproc/struct.WorkerContext.html#method.close
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BrokenWorkerError {
-    deaths: Vec<Death>,
+    deaths: Deaths,
     unnamed: usize,
+    /// How many of the unnamed ones were killed by offproc.
+    unnamed_killed: usize,
+}
+
+impl From<ExitReport> for BrokenWorkerError {
+    fn from(report: ExitReport) -> Self {
+        Self::of(report.into())
+    }
 }
 
 impl BrokenWorkerError {
-    /// How many ends one error names; more are only counted, so that a storm of deaths costs no memory.
-    const NAMED: usize = 16;
-
     pub(crate) fn of(death: Death) -> Self {
-        Self { deaths: vec![death], unnamed: 0 }
+        Self { deaths: Deaths::of(death), unnamed: 0, unnamed_killed: 0 }
     }
 
     #[doc(hidden)]
     pub fn merge(&mut self, other: Self) {
-        self.unnamed += other.unnamed;
+        // Another process may have sent any count.
+        self.unnamed = self.unnamed.saturating_add(other.unnamed);
+        self.unnamed_killed = self.unnamed_killed.saturating_add(other.unnamed_killed);
         for death in other.deaths {
-            if self.deaths.len() < Self::NAMED {
+            if self.deaths.has_room() {
                 self.deaths.push(death);
             } else {
-                self.unnamed += 1;
+                self.unnamed = self.unnamed.saturating_add(1);
+                self.unnamed_killed = self.unnamed_killed.saturating_add(usize::from(death.by_us));
             }
         }
     }
 
-    /// The first death, never missing, to be completed by who knows more of it.
+    /// The first death, which is always there, for callers that know more of it.
     pub(crate) fn first_mut(&mut self) -> &mut Death {
-        &mut self.deaths[0]
+        self.deaths.first_mut()
     }
 
     fn first(&self) -> &Death {
-        &self.deaths[0]
+        self.deaths.first()
     }
 
     /// The process id of the worker.
@@ -76,12 +88,12 @@ impl BrokenWorkerError {
         self.first().pid
     }
 
-    /// How the worker ended, where the system could tell: the exit code, or through
+    /// How the worker ended, where the system has reported it: the exit code, or through
     /// [`ExitStatusExt`](std::os::unix::process::ExitStatusExt) the signal and whether there is a core dump. `None`
-    /// where something else in the program waited for the process first, or where the program ignores SIGCHLD.
+    /// where other code in the program waited for the process first, or where the program ignores SIGCHLD.
     #[must_use]
     pub fn exit_status(&self) -> Option<ExitStatus> {
-        self.first().end.status
+        self.first().exit.status
     }
 
     /// What the worker was doing.
@@ -91,39 +103,38 @@ impl BrokenWorkerError {
     }
 
     /// The path of the function that the worker ran, the context's `init` function included. `None` where the
-    /// executable has no symbols (it was stripped: see [`function_offset`](Self::function_offset)), and where the worker
-    /// ran none.
+    /// executable has no symbols (it was stripped: see [`function_offset`](Self::function_offset)), and where the
+    /// worker ran no function.
     ///
-    /// A closure may be told as `{{closure}}` only; [`called_at`](Self::called_at) tells which. Functions that the
-    /// compiler has made one of, as they do the same, are all named.
+    /// A closure may be just `{{closure}}`; [`called_at`](Self::called_at) says which. Where the compiler has merged
+    /// functions that do the same, this names all of them.
     ///
-    /// The first time that a function is asked for, the executable's table of symbols is read, which takes
-    /// milliseconds.
+    /// The first call in the program reads the executable's table of symbols, which takes milliseconds.
     #[must_use]
-    pub fn function(&self) -> Option<&'static str> {
-        self.first().task.and_then(Task::name)
+    pub fn function(&self) -> Option<&str> {
+        self.first().task.as_ref().and_then(Function::name)
     }
 
-    /// Where that function is, as an offset from the load address of the executable: what `addr2line -e` wants.
+    /// Where that function is, as an offset from the load address of the executable, for `addr2line -e`.
     #[must_use]
     pub fn function_offset(&self) -> Option<u64> {
-        self.first().task.and_then(Task::offset)
+        self.first().task.as_ref().and_then(Function::offset)
     }
 
     /// The type of that function, for instance `fn(u32) -> u64`, as [`type_name`](std::any::type_name) writes it.
     #[must_use]
-    pub fn function_type(&self) -> Option<&'static str> {
-        self.first().task.map(|task| task.type_name)
+    pub fn function_type(&self) -> Option<&str> {
+        self.first().task.as_ref().map(|task| &*task.type_name)
     }
 
-    /// Where the program called `run_sync` with the job that the worker ran.
+    /// Where the program called `run_sync` with the job that the worker ran, as `file:line:column`.
     #[must_use]
-    pub fn called_at(&self) -> Option<&'static Location<'static>> {
-        self.first().task.and_then(|task| task.caller)
+    pub fn called_at(&self) -> Option<&str> {
+        self.first().task.as_ref()?.caller.as_deref()
     }
 
-    /// How long the worker had its job, by the wall clock, from when its caller began to wait for the result. `None`
-    /// where it had none.
+    /// How long the worker had its job, by the wall clock, from when it was handed over (over shared memory, from when
+    /// its caller began to wait, microseconds later). Never zero; `None` where it had no job.
     #[must_use]
     pub fn ran_for(&self) -> Option<Duration> {
         self.first().ran_for
@@ -133,66 +144,77 @@ impl BrokenWorkerError {
     /// included. `None` where [`exit_status`](Self::exit_status) is.
     #[must_use]
     pub fn user_time(&self) -> Option<Duration> {
-        self.first().end.usage.map(|usage| usage.user)
+        self.first().exit.usage.map(|usage| usage.user)
     }
 
-    /// The same for the time that the system spent for it.
+    /// The CPU time that the system spent for it, in the same way.
     #[must_use]
     pub fn system_time(&self) -> Option<Duration> {
-        self.first().end.usage.map(|usage| usage.system)
+        self.first().exit.usage.map(|usage| usage.system)
     }
 
     /// The largest resident memory, in bytes, that the worker, or one of its children that it waited for, ever had.
     ///
     /// # Platform-specific behaviour
     ///
-    /// Linux counts the memory that a program has when it starts another one for that other one, too. So with
+    /// Linux starts a new process with the peak of the program that started it. So with
     /// [`WorkerType::Spawn`](crate::WorkerType::Spawn) this is `None` for a worker that never had more than the program
     /// itself had before it.
     #[must_use]
     pub fn peak_memory(&self) -> Option<u64> {
-        self.first().end.peak_memory
+        self.first().exit.peak_memory
     }
 
-    /// What the kernel said of the signal that killed the worker: where a fault was, or who sent it. `None` unless the
-    /// context has [`fault_details`](https://docs.rs/offproc/latest/offproc/struct.WorkerContextBuilder.html#method.fault_details)
+    /// The kernel's details of the signal that killed the worker: the address of a fault, or the sender. `None` unless
+    /// the context has
+    /// [`fault_details`](https://docs.rs/offproc/latest/offproc/struct.WorkerContextBuilder.html#method.fault_details)
     /// and the signal is one of SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP and SIGSYS.
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
-        self.first().end.fault
+        self.first().exit.fault
     }
 
-    /// Whether the worker left a core dump, as far as the kernel knows; where that is, is the system's to say.
+    /// Whether the worker left a core dump, as the kernel reports it; the system's settings say where.
     #[must_use]
     pub fn core_dumped(&self) -> bool {
         self.exit_status().is_some_and(crate::sys::status::core_dumped)
     }
 
-    /// Whether the kernel's out-of-memory killer killed the worker. `None` where that cannot be told.
+    /// Whether the kernel's out-of-memory killer killed the worker. `None` where the kernel's counts do not show it.
     ///
     /// # Platform-specific behaviour
     ///
-    /// Linux does not tell who sent a SIGKILL, but counts those of its own. `true`: the memory control group of the
-    /// program has counted one since the worker was started that no other worker accounts for. `false`: it has not, or
-    /// the worker died of something else, or was killed by this program. A program without such a group of its own has
-    /// only the count of the whole system, which can say `false` but not `true`.
+    /// Linux does not report the sender of a SIGKILL, but counts those of its own. `true`: the memory control group of
+    /// the program has counted one since the worker was started that no other worker accounts for. `false`: it has not,
+    /// or the worker died of something else, or this program killed it. A program without such a group of its own has
+    /// only the count of the whole system, which can show `false` but not `true`.
     #[must_use]
     pub fn oom_killed(&self) -> Option<bool> {
-        self.first().end.by_oom_killer
+        self.first().exit.by_oom_killer
     }
 
-    /// The last lines that the worker, or what it has started, wrote to stderr: 20 lines and 64 KiB at most. `None`
-    /// unless the context has
+    /// The last lines that the worker, or a process that it has started, wrote to stderr: 20 lines and 64 KiB at most.
+    /// `None` unless the context has
     /// [`keep_stderr`](https://docs.rs/offproc/latest/offproc/struct.WorkerContextBuilder.html#method.keep_stderr).
     #[must_use]
     pub fn stderr(&self) -> Option<&str> {
         self.first().last_lines()
     }
 
-    /// How many workers the error tells of; never 0.
+    /// How many workers the error describes or counts; never 0.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.deaths.len() + self.unnamed
+        self.deaths.len().saturating_add(self.unnamed)
+    }
+
+    /// How many of them offproc killed: those that had not left a grace period after the close, and those that
+    /// [`close_within`] or [`kill`] ended.
+    ///
+    /// [`close_within`]: https://docs.rs/offproc/latest/offproc/struct.WorkerContext.html#method.close_within
+    /// [`kill`]: https://docs.rs/offproc/latest/offproc/struct.WorkerContext.html#method.kill
+    #[must_use]
+    pub fn killed(&self) -> usize {
+        self.deaths.iter().filter(|death| death.by_us).count().saturating_add(self.unnamed_killed)
     }
 }
 
@@ -216,4 +238,8 @@ impl fmt::Display for BrokenWorkerError {
     }
 }
 
-impl std::error::Error for BrokenWorkerError {}
+impl std::error::Error for BrokenWorkerError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.deaths.report()
+    }
+}

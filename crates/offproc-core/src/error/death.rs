@@ -1,58 +1,33 @@
-//! What is known of the end of one worker.
+//! All that offproc knows of the end of one worker.
 
-use super::fault::Fault;
+use super::bytes::Bytes;
+use super::exit_info::{ExitInfo, ExitReport};
+use super::function::Function;
 use super::phase::Phase;
-use crate::sys::image::Image;
-use crate::sys::reap::Usage;
-use crate::sys::{status, symbols};
+use crate::role::EXIT_REFUSED;
+use crate::sys::status;
+use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::panic::Location;
-use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
 
 /// A worker's end, and what it was doing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Death {
     pub(crate) pid: u32,
     pub(crate) phase: Phase,
-    /// Why it was killed, where it had not kept to the protocol.
-    pub(crate) offence: Option<String>,
-    pub(crate) task: Option<Task>,
+    /// The protocol violation that offproc killed it for.
+    pub(crate) violation: Option<String>,
+    pub(crate) task: Option<Function>,
     pub(crate) ran_for: Option<Duration>,
-    pub(crate) end: End,
+    /// Whether offproc killed it.
+    pub(crate) by_us: bool,
+    pub(crate) exit: ExitInfo,
 }
 
-/// The end of a process, as far as the system tells.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct End {
-    /// When it was seen.
-    pub(crate) at: Option<Instant>,
-    pub(crate) status: Option<ExitStatus>,
-    pub(crate) usage: Option<Usage>,
-    /// In bytes.
-    pub(crate) peak_memory: Option<u64>,
-    pub(crate) fault: Option<Fault>,
-    pub(crate) by_oom_killer: Option<bool>,
-    /// What is kept of what it has written there.
-    pub(crate) stderr: Option<String>,
-}
-
-/// The function that a worker was given to run.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Task {
-    /// Its address.
-    pub(crate) function: usize,
-    pub(crate) type_name: &'static str,
-    pub(crate) caller: Option<&'static Location<'static>>,
-}
-
-impl Task {
-    pub(crate) fn offset(self) -> Option<u64> {
-        Image::current().offset_of(self.function)
-    }
-
-    pub(crate) fn name(self) -> Option<&'static str> {
-        self.offset().and_then(symbols::name_at)
+impl From<ExitReport> for Death {
+    fn from(ExitReport { pid, phase, by_us, exit }: ExitReport) -> Self {
+        Self { pid, phase, violation: None, task: None, ran_for: None, by_us, exit }
     }
 }
 
@@ -64,25 +39,56 @@ impl Death {
     /// The last lines of its stderr.
     pub(crate) fn last_lines(&self) -> Option<&str> {
         const MOST: usize = 20;
-        let text = self.end.stderr.as_deref()?;
+        let text = self.exit.stderr.as_deref()?;
         let lines = text.strip_suffix('\n').unwrap_or(text);
         let from = lines.rmatch_indices('\n').nth(MOST - 1).map_or(0, |(at, _)| at + 1);
         Some(&text[from..])
     }
 
     fn how(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.offence, self.end.status) {
-            (Some(offence), _) => write!(f, "was killed for not keeping to the protocol ({offence})")?,
+        match (&self.violation, self.exit.status) {
+            (Some(violation), _) => {
+                write!(f, "was killed after a protocol violation ({violation})")?;
+            }
             (None, Some(status)) => status::describe(status, f)?,
             (None, None) => f.write_str("ended in an unknown way")?,
         }
-        if let Some(fault) = self.end.fault {
+        if let Some(fault) = self.exit.fault {
             write!(f, " ({fault})")?;
         }
-        if self.end.by_oom_killer == Some(true) {
-            f.write_str(" for want of memory")?;
+        if self.exit.is_unreported_fault {
+            f.write_str(" (the stack of a thread has overflowed, or the job has changed the handler of the signal)")?;
+        }
+        if self.exit.by_oom_killer == Some(true) {
+            f.write_str(", sent by the kernel's OOM killer,")?;
+        } else if self.by_us && self.violation.is_none() {
+            f.write_str(", sent by offproc,")?;
         }
         Ok(())
+    }
+
+    /// The likely causes of an end before any function of the context began.
+    fn why_so_early(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.exit.status;
+        let name = &self.exit.program.get().name;
+        match (status.and_then(|status| status.code()), status.and_then(|status| status.signal())) {
+            _ if self.phase != Phase::Start || self.violation.is_some() || self.exit.by_oom_killer == Some(true) => {
+                Ok(())
+            }
+            (Some(EXIT_REFUSED), _) => {
+                f.write_str("; it refused to serve, and its reason was not received, or is on its stderr")
+            }
+            (Some(127), _) => write!(f, "; the dynamic loader did not find a library or symbol that {name} needs"),
+            (_, Some(libc::SIGSYS)) => f.write_str("; a seccomp filter forbids a system call that it needs"),
+            (None, None) | (_, Some(libc::SIGKILL)) => Ok(()),
+            _ => {
+                write!(f, "; a constructor of {name} or of one of its libraries has ended it")?;
+                if let Some(preload) = &self.exit.program.get().preload {
+                    write!(f, " (LD_PRELOAD adds {preload})")?;
+                }
+                f.write_str(", or a resource limit was too low for it")
+            }
+        }
     }
 
     /// Everything, in lines of their own.
@@ -90,31 +96,43 @@ impl Death {
         write!(f, "worker {} ", self.pid)?;
         self.how(f)?;
         write!(f, " {}", self.phase)?;
-        if let Some(task) = self.task {
+        self.why_so_early(f)?;
+        self.details(f)
+    }
+
+    /// Whether there is more to it than one line.
+    pub(crate) fn has_details(&self) -> bool {
+        self.task.is_some() || self.ran_for.is_some() || self.exit.status.is_some()
+    }
+
+    /// The lines of the report after the first.
+    pub(crate) fn details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(task) = &self.task {
             match (task.name(), task.offset()) {
                 (Some(name), _) => write!(f, "\n  function     {name}")?,
                 (None, Some(offset)) => write!(f, "\n  function     at {offset:#x} of the executable")?,
                 (None, None) => {}
             }
             write!(f, "\n  type         {}", task.type_name)?;
-            if let Some(caller) = task.caller {
+            if let Some(caller) = &task.caller {
                 write!(f, "\n  called at    {caller}")?;
             }
         }
         if let Some(ran_for) = self.ran_for {
             write!(f, "\n  ran for      {ran_for:.2?}")?;
         }
-        if let Some(usage) = &self.end.usage {
-            write!(f, "\n  CPU time     {:.2?} user, {:.2?} system", usage.user, usage.system)?;
+        if let Some(usage) = &self.exit.usage {
+            write!(f, "\n  CPU time     {} user, {} system", brief(usage.user), brief(usage.system))?;
         }
-        if let Some(memory) = self.end.peak_memory {
+        if let Some(memory) = self.exit.peak_memory {
             write!(f, "\n  peak memory  {}", Bytes(memory))?;
         }
-        if self.end.status.is_some_and(status::is_kill) {
-            f.write_str(match self.end.by_oom_killer {
-                Some(true) => "\n  killed by    the kernel, for want of memory",
-                Some(false) => "\n  killed by    a process, not by the kernel for want of memory",
-                None => "\n  killed by    a process, or the kernel for want of memory",
+        if self.exit.status.is_some_and(status::is_kill) {
+            f.write_str(match self.exit.by_oom_killer {
+                _ if self.by_us => "\n  killed by    offproc",
+                Some(true) => "\n  killed by    the kernel's out-of-memory killer",
+                Some(false) => "\n  killed by    a process, not by the kernel's out-of-memory killer",
+                None => "\n  killed by    a process, or the kernel's out-of-memory killer",
             })?;
         }
         if let Some(stderr) = self.last_lines() {
@@ -134,10 +152,11 @@ impl fmt::Display for Death {
         }
         write!(f, "worker {} ", self.pid)?;
         self.how(f)?;
-        match self.task.and_then(Task::name) {
+        match self.task.as_ref().and_then(Function::name) {
             Some(name) if self.is_of_job() => write!(f, " while it ran {name}")?,
             _ => write!(f, " {}", self.phase)?,
         }
+        self.why_so_early(f)?;
         match self.ran_for {
             Some(ran_for) => write!(f, " (for {ran_for:.2?})"),
             None => Ok(()),
@@ -145,15 +164,7 @@ impl fmt::Display for Death {
     }
 }
 
-/// A number of bytes, for people.
-struct Bytes(u64);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        #[allow(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
-        let bytes = self.0 as f64;
-        let units = ["KiB", "MiB", "GiB", "TiB"];
-        let step = (0..units.len() - 1).find(|step| bytes < 1024_f64.powi(*step as i32 + 2)).unwrap_or(units.len() - 1);
-        write!(f, "{:.1} {}", bytes / 1024_f64.powi(step as i32 + 1), units[step])
-    }
+/// With two digits, and no "0.00ns".
+fn brief(time: Duration) -> String {
+    if time.is_zero() { "0 s".to_owned() } else { format!("{time:.2?}") }
 }

@@ -1,8 +1,10 @@
-use crate::sys::faults::Record;
+use super::bytes::Bytes;
+use crate::sys::faults::{Record, UNKNOWN};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What the kernel said of the signal that killed a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The kernel's details of the signal that killed a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault(pub(crate) Record);
 
 impl Fault {
@@ -18,8 +20,8 @@ impl Fault {
         crate::sys::status::code_name(self.0.signal, self.0.code)
     }
 
-    /// The address that it is about: of the memory, or for SIGILL, SIGFPE, SIGTRAP and SIGSYS of the instruction.
-    /// `None` where the kernel does not tell, and for a signal that was sent.
+    /// The address of the memory, or for SIGILL, SIGFPE, SIGTRAP and SIGSYS of the instruction. `None` where the kernel
+    /// does not report one, and for a signal that a process sent.
     #[must_use]
     pub fn address(&self) -> Option<u64> {
         (!self.is_sent() && self.0.code != libc::SI_KERNEL).then_some(self.0.address)
@@ -37,6 +39,18 @@ impl Fault {
         (self.0.signal == libc::SIGSYS && !self.is_sent()).then_some(self.0.number)
     }
 
+    /// Whether a stack has overflowed: the fault was an access of a thread beyond the end of its stack.
+    #[must_use]
+    pub fn is_stack_overflow(&self) -> bool {
+        self.0.stack != 0
+    }
+
+    /// The limit of the stack that has overflowed, in bytes. `None` for the stack of a thread that a job has started.
+    #[must_use]
+    pub fn stack_size(&self) -> Option<u64> {
+        Some(self.0.stack).filter(|size| self.is_stack_overflow() && *size != UNKNOWN)
+    }
+
     fn is_sent(&self) -> bool {
         self.0.code <= 0
     }
@@ -44,6 +58,11 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.stack_size() {
+            Some(size) => write!(f, "its stack of {} has overflowed; ", Bytes(size))?,
+            None if self.is_stack_overflow() => f.write_str("the stack of a thread has overflowed; ")?,
+            None => {}
+        }
         match self.code_name() {
             Some(name) => f.write_str(name)?,
             None => write!(f, "code {}", self.0.code)?,

@@ -1,10 +1,11 @@
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a worker was doing when it died.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Phase {
-    /// It had not said that it was ready.
+    /// It had not yet sent that it was ready.
     Start,
     /// It ran the context's `init` function.
     Init,
@@ -18,13 +19,15 @@ pub enum Phase {
     Retire,
     /// It ran the context's `sandbox` function.
     Sandbox,
+    /// It made its state, with the function of `init_with`.
+    State,
 }
 
 impl Phase {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Start, Self::Init, Self::Job, Self::Idle, Self::Shutdown, Self::Retire, Self::Sandbox];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Start, Self::Init, Self::Job, Self::Idle, Self::Shutdown, Self::Retire, Self::Sandbox, Self::State];
 
-    /// True where nobody waits for an answer.
+    /// True for phases in which no call waits for an answer.
     pub(crate) fn has_no_caller(self) -> bool {
         matches!(self, Self::Idle | Self::Shutdown | Self::Retire)
     }
@@ -40,6 +43,7 @@ impl fmt::Display for Phase {
             Self::Shutdown => "while shutting down",
             Self::Retire => "in its retire function",
             Self::Sandbox => "in its sandbox function",
+            Self::State => "while it made its state",
         })
     }
 }

@@ -1,14 +1,14 @@
-//! A parent and a fork server, and what each may say to the other on the connection for requests.
+//! A parent and a fork server, with hostile messages on the connection for requests.
 
 use super::script::Script;
+use crate::job::codec;
 use crate::sys::descriptors;
-use crate::wire::codec;
-use crate::wire::fork::{Ended, MESSAGE, unpack};
+use crate::wire::fork_server::{Ended, MESSAGE, unpack};
 use crate::wire::frame::Kind;
-use crate::worker::fork_server::receive;
+use crate::worker::fork_loop::receive;
 use rustix::net::{RecvFlags, Shutdown};
 
-/// The script is the other side's messages; half of them go to the one, half to the other.
+/// The script is the other side's messages, half of them to each.
 #[doc(hidden)]
 pub fn fork_server(data: &[u8]) {
     let mut script = Script::new(data);
@@ -22,9 +22,7 @@ pub fn fork_server(data: &[u8]) {
     let mut buffer = [0; MESSAGE];
     for _ in 0..sent {
         let Ok((count, _)) = rustix::net::recv(&parent, &mut buffer[..], RecvFlags::DONTWAIT) else { break };
-        if let Some(frame) = unpack(&buffer[..count])
-            && frame.kind == Kind::Ended
-        {
+        if let Some(frame) = unpack(&buffer[..count]).filter(|frame| frame.kind == Kind::Ended) {
             let _ = codec::decode::<Ended>(frame.body()).map(|ended| (ended.id, ended.reaped.map(|how| how.status())));
         }
     }

@@ -1,13 +1,16 @@
-//! A parent, and what a worker may say to it on its connection: in the handshake, and in place of answers.
+//! A parent, with a hostile worker on its connection: in the handshake, and in place of answers.
 
-use super::script::{Script, Shape, host, open_answer};
-use crate::parent::launcher::{Guard, Launched};
-use crate::parent::process::Process;
-use crate::parent::settings::{Settings, Transport};
-use crate::parent::start::greet;
+use super::script::{Script, Shape, open_answer, selector};
+use crate::job::shared_bytes::SharedBytes;
+use crate::parent::handshake::handshake;
+use crate::parent::hello;
+use crate::parent::launch::launcher::{KillGuard, Launched};
+use crate::parent::process::supervised::Process;
 use crate::parent::worker::Outcome;
-use crate::shared_bytes::SharedBytes;
-use crate::sys::descriptors::{self, Descriptor};
+use crate::settings::Settings;
+use crate::settings::transport::Transport;
+use crate::sys::descriptors;
+use crate::sys::fork_registry::TrackedFd;
 use crate::sys::process::Child;
 use rustix::net::Shutdown;
 use std::panic::Location;
@@ -19,36 +22,46 @@ use std::task::{Context, Poll, Waker};
 pub fn parent_stream(data: &[u8]) {
     let mut script = Script::new(data);
     let Some(options) = script.byte() else { return };
-    let mut settings = Settings { transport: Transport::Stream, frame_limit: 4096, ..Settings::default() };
+    let mut settings = Settings::default();
+    settings.transport.transport = Transport::Stream;
+    settings.transport.max_message_size = 4096;
     if options & 1 != 0 {
-        settings.retire_after_jobs = Some(1..=2);
+        settings.retirement.retire_after_jobs = Some(1..=2);
     }
-    let (host, cx) = (host(), &mut Context::from_waker(Waker::noop()));
+    let (runtime, cx) = (selector(), &mut Context::from_waker(Waker::noop()));
     let Ok((control, theirs)) = descriptors::pair() else { return };
     let Ok((lifeline, _)) = descriptors::pair() else { return };
     let process = Process::announced();
     if options & 2 != 0 {
         // As with a worker that was spawned. Not a process, so that nothing can be killed.
-        let not_a_process = descriptors::pair().and_then(|(_, other)| Descriptor::into_owned(other));
+        let not_a_process = descriptors::pair().and_then(|(_, other)| TrackedFd::into_owned(other));
         let Ok(not_a_process) = not_a_process else { return };
         process.arrived(Child::of_another(7, not_a_process));
     }
-    let guard = Guard(Arc::clone(&process));
-    let launched = Launched { process: guard, control, lifeline, descriptors: Vec::new(), turn: None, is_spare: false };
-    let hello = settings.hello(false).expect("valid settings");
-    let mut greeting = Some(Box::pin(greet(launched, hello, &settings, &host)));
+    let guard = KillGuard(Arc::clone(&process));
+    let launched = Launched {
+        process: guard,
+        control,
+        lifeline,
+        descriptors: Vec::new(),
+        rights: None,
+        heritage: None,
+        permit: None,
+        is_spare: false,
+    };
+    let hello = hello::of_worker(&settings, false, None).expect("valid settings");
+    let mut handshake_under_way = Some(Box::pin(handshake(launched, hello, &settings, &runtime)));
     let mut worker = None;
     let mut has_job = false;
     while let Some(step) = script.byte() {
         match step % 8 {
             0..=2 => script.say(&theirs),
             3 => {
-                if let Some(started) = &mut greeting
-                    && let Poll::Ready(greeted) = started.as_mut().poll(cx)
-                {
-                    greeting = None;
+                let Some(started) = &mut handshake_under_way else { continue };
+                if let Poll::Ready(greeted) = started.as_mut().poll(cx) {
+                    handshake_under_way = None;
                     let Ok(greeted) = greeted else { return };
-                    worker = Some(greeted.into_helper(&settings));
+                    worker = Some(greeted.into_fork_server(&settings));
                 }
             }
             4 => {
@@ -56,16 +69,17 @@ pub fn parent_stream(data: &[u8]) {
                 let argument = (script.bytes().to_vec(), Shape::Nothing);
                 has_job = worker
                     .post(
-                        |_: (Vec<u8>, Shape)| SharedBytes::copy_from_slice(b"").ok(),
+                        &(answer as fn((Vec<u8>, Shape)) -> Option<SharedBytes>),
                         &argument,
                         Location::caller(),
+                        None,
                         None,
                     )
                     .is_ok();
             }
             5 => {
                 let Some(worker) = worker.as_mut().filter(|_| has_job) else { continue };
-                match worker.poll_outcome(cx, &host) {
+                match worker.poll_outcome(cx, &runtime) {
                     Poll::Ready(Outcome::Answered(answer)) => open_answer(answer, script.byte().unwrap_or(0)),
                     Poll::Ready(_) => return,
                     Poll::Pending => continue,
@@ -74,7 +88,7 @@ pub fn parent_stream(data: &[u8]) {
             }
             6 => {
                 let Some(worker) = worker.as_mut().filter(|_| !has_job) else { continue };
-                let _ = worker.poll_verdict(cx, &host);
+                let _ = worker.poll_retire_decision(cx, &runtime);
             }
             _ => match script.byte() {
                 Some(0) => process.record_end(None),
@@ -82,4 +96,8 @@ pub fn parent_stream(data: &[u8]) {
             },
         }
     }
+}
+
+fn answer(_: (Vec<u8>, Shape)) -> Option<SharedBytes> {
+    SharedBytes::copy_from_slice(b"").ok()
 }

@@ -1,15 +1,17 @@
 //! The fuzzer's bytes as a script, and what its steps have in common.
 
 use crate::error::Error;
-use crate::fd::Fd;
-use crate::parent::runtime::{BoxFuture, Host, Runtime, RuntimeId, Watch};
-use crate::shared_bytes::SharedBytes;
-use crate::sys::descriptors::Descriptor;
+use crate::job::codec;
+use crate::job::fd::Fd;
+use crate::job::message::Answer;
+use crate::job::shared_bytes::SharedBytes;
+use crate::parent::runtime::{PollSource, Readiness, Runtime, RuntimeId, RuntimeSelector};
+use crate::sys::fork_registry::TrackedFd;
 use crate::sys::image::Image;
 use crate::sys::messages::send_with;
+use crate::wire::buffer;
 use crate::wire::frame::{self, Kind};
-use crate::wire::message::{Answer, Welcome};
-use crate::wire::{buffer, codec};
+use crate::wire::hello::Welcome;
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create, open};
 use rustix::net::SendFlags;
 use serde::{Deserialize, Serialize};
@@ -18,7 +20,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 /// Reads a script.
 pub(super) struct Script<'a>(&'a [u8]);
@@ -49,6 +50,11 @@ impl<'a> Script<'a> {
         self.take(length.into())
     }
 
+    /// All that is left.
+    pub(super) fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
+    }
+
     fn take(&mut self, most: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(most.min(self.0.len()));
         self.0 = rest;
@@ -56,14 +62,14 @@ impl<'a> Script<'a> {
     }
 
     /// Descriptors of all sorts: a count, and then which.
-    pub(super) fn descriptors(&mut self) -> Vec<Descriptor> {
+    pub(super) fn descriptors(&mut self) -> Vec<TrackedFd> {
         let count = self.byte().unwrap_or(0) & 7;
         let sorts = sorts();
         (0..count).map(|_| sorts[usize::from(self.byte().unwrap_or(0)) % sorts.len()].clone()).collect()
     }
 
-    /// Says something on a connection: raw bytes or a frame, with descriptors.
-    pub(super) fn say(&mut self, socket: &Descriptor) {
+    /// Sends raw bytes or a frame on a connection, with descriptors.
+    pub(super) fn say(&mut self, socket: &TrackedFd) {
         let choice = self.byte().unwrap_or(0);
         let descriptors = self.descriptors();
         let mut message = frame::begin();
@@ -93,10 +99,10 @@ impl<'a> Script<'a> {
     }
 }
 
-fn sorts() -> &'static [Descriptor] {
-    static SORTS: OnceLock<Vec<Descriptor>> = OnceLock::new();
+fn sorts() -> &'static [TrackedFd] {
+    static SORTS: OnceLock<Vec<TrackedFd>> = OnceLock::new();
     SORTS.get_or_init(|| {
-        let memory = |length: u64, seals: SealFlags| -> Descriptor {
+        let memory = |length: u64, seals: SealFlags| -> TrackedFd {
             let memory = memfd_create("fuzz", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).expect("memory");
             ftruncate(&memory, length).expect("memory");
             fcntl_add_seals(&memory, seals).expect("seals");
@@ -127,7 +133,7 @@ pub(super) enum Shape {
     Attached(Vec<Fd<OwnedFd>>, Vec<SharedBytes>),
 }
 
-/// Reads an answer as one type or the other, and all that it holds.
+/// Reads an answer as one type or another, and all that it contains.
 pub(super) fn open_answer(answer: Answer, choice: u8) {
     let opened: Result<(), Error> = match choice % 4 {
         0 => answer.open::<Shape>().map(|shape| drop(format!("{shape:?}"))),
@@ -142,7 +148,7 @@ pub(super) fn open_answer(answer: Answer, choice: u8) {
     }
 }
 
-/// Nothing is ever ready: what is there is found without waiting.
+/// A runtime whose descriptors are never ready: data are found without waiting.
 #[derive(Debug)]
 struct Still;
 
@@ -151,16 +157,12 @@ impl Runtime for Still {
         RuntimeId::new("still", 0)
     }
 
-    fn watch(&self, _: Descriptor) -> io::Result<Box<dyn Watch>> {
+    fn watch(&self, _: PollSource) -> io::Result<Box<dyn Readiness>> {
         Ok(Box::new(Self))
-    }
-
-    fn sleep(&self, _: Duration) -> BoxFuture<()> {
-        Box::pin(std::future::pending())
     }
 }
 
-impl Watch for Still {
+impl Readiness for Still {
     fn poll_readable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Pending
     }
@@ -174,6 +176,6 @@ impl Watch for Still {
     }
 }
 
-pub(super) fn host() -> Host {
-    Host::new(Some(Arc::new(Still)), || &Still)
+pub(super) fn selector() -> RuntimeSelector {
+    RuntimeSelector::new(Some(Arc::new(Still)), || &Still)
 }

@@ -1,13 +1,14 @@
-//! A worker, and what may stand in the memory that it shares with its parent.
+//! A worker, with hostile contents of the memory that it shares with its parent.
 
 use super::script::Script;
 use super::worker_stream::run;
-use crate::sys::descriptors::{self, Descriptor};
-use crate::sys::shared_memory::{SharedMemory, bell};
-use crate::wire::attachments::Incoming;
-use crate::worker::port::{Next, Port};
-use crate::worker::shared_port::SharedPort;
-use crate::worker::stream_port::StreamPort;
+use crate::job::attachments::Incoming;
+use crate::sys::descriptors;
+use crate::sys::fork_registry::TrackedFd;
+use crate::sys::shared_memory::{SharedMemory, doorbell};
+use crate::worker::channel::shm::WorkerShm;
+use crate::worker::channel::stream::WorkerStream;
+use crate::worker::channel::worker_channel::{Next, WorkerChannel};
 use rustix::fs::ftruncate;
 use rustix::io::pwrite;
 use rustix::net::Shutdown;
@@ -17,12 +18,12 @@ const LIMIT: usize = 1 << 16;
 const DATA: u64 = 4096;
 const LENGTH: u64 = 8;
 
-/// The script is the parent's side: first all of what it says beside the memory.
+/// The script is the parent's side: first all that it sends on the socket.
 #[doc(hidden)]
 pub fn worker_shared(data: &[u8]) {
     let mut script = Script::new(data);
-    let (Ok((control, theirs)), Ok((_ours, bell)), Ok((_parent, words))) =
-        (descriptors::pair(), bell(), SharedMemory::create())
+    let (Ok((control, theirs)), Ok((_ours, doorbell)), Ok((_parent, words))) =
+        (descriptors::pair(), doorbell(), SharedMemory::create(LIMIT))
     else {
         return;
     };
@@ -32,14 +33,15 @@ pub fn worker_shared(data: &[u8]) {
         }
         script.say(&theirs);
     }
-    // So that the worker never waits for what does not come.
+    // So that the worker never waits for bytes that do not come.
     let _ = rustix::net::shutdown(&theirs, Shutdown::Write);
-    let (Ok(control), Ok(bell), Ok(memory)) = (control.into_owned(), bell.into_owned(), words.clone().into_owned())
+    let (Ok(control), Ok(doorbell), Ok(memory)) =
+        (control.into_owned(), doorbell.into_owned(), words.clone().into_owned())
     else {
         return;
     };
     let Ok(memory) = SharedMemory::open(memory) else { return };
-    let mut port = SharedPort::new(memory, bell, StreamPort::new(control, LIMIT), Duration::ZERO);
+    let mut channel = WorkerShm::new(memory, doorbell, WorkerStream::new(control, LIMIT), Duration::ZERO);
     let mut incoming = Incoming::default();
     while let Some(step) = script.byte() {
         match step % 6 {
@@ -47,17 +49,17 @@ pub fn worker_shared(data: &[u8]) {
             1 => drop(pwrite(&words, script.bytes(), DATA)),
             2 => drop(ftruncate(&words, script.number() % (1 << 26))),
             3 => {
-                // A job in form, whatever the numbers.
+                // A job in the right form, with any numbers.
                 let _ = pwrite(&words, &script.number().to_ne_bytes(), LENGTH);
                 let _ = pwrite(&words, &u64::from(script.byte().unwrap_or(0)).to_ne_bytes(), LENGTH + 8);
                 post(&words, script.number());
             }
-            _ => match port.next(Some(Duration::ZERO), &mut incoming) {
+            _ => match channel.next(Some(Duration::ZERO), &mut incoming) {
                 Ok(Next::Job(body)) => {
-                    if !run(body, &mut port, &mut incoming, script.byte().unwrap_or(0)) {
+                    if !run(body, &mut channel, &mut incoming, script.byte().unwrap_or(0)) {
                         return;
                     }
-                    let _ = port.tell(script.byte().unwrap_or(0) & 1 == 0);
+                    let _ = channel.send_decision(script.byte().unwrap_or(0) & 1 == 0);
                 }
                 _ => return,
             },
@@ -65,7 +67,7 @@ pub fn worker_shared(data: &[u8]) {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "any turn will do")]
-fn post(words: &Descriptor, turn: u64) {
-    let _ = pwrite(words, &(turn as u32).to_ne_bytes(), 0);
+#[allow(clippy::cast_possible_truncation, reason = "any number will do")]
+fn post(words: &TrackedFd, seq: u64) {
+    let _ = pwrite(words, &(seq as u32).to_ne_bytes(), 0);
 }

@@ -1,25 +1,26 @@
-//! A worker, and what may come to it on its connection: a hello, and jobs.
+//! A worker, with a hostile hello and hostile jobs on its connection.
 
 use super::script::{Script, Shape};
-use crate::shared_bytes::SharedBytes;
+use crate::job::attachments::{Incoming, Outgoing};
+use crate::job::codec;
+use crate::job::exchange::{Exchange, ItemHooks};
+use crate::job::shared_bytes::SharedBytes;
+use crate::job::state::WorkerState;
+use crate::job::trampoline::{self, Job};
 use crate::sys::descriptors;
-use crate::wire::attachments::{Incoming, Outgoing};
-use crate::wire::codec;
 use crate::wire::frame::{HEADER, Kind};
 use crate::wire::hello::Hello;
-use crate::wire::message::Job;
-use crate::worker::port::{Next, Port};
+use crate::worker::channel::stream::WorkerStream;
+use crate::worker::channel::worker_channel::{Next, WorkerChannel};
 use crate::worker::stop;
-use crate::worker::stream_port::StreamPort;
-use crate::worker::trampoline::{self, Exchange};
 use rustix::net::Shutdown;
 use std::time::Duration;
 
 const LIMIT: usize = 1 << 16;
-/// More answers than this would not fit into the socket, which nobody reads.
+/// More answers than this would not fit into the socket, which is never read.
 const MOST: usize = 32;
 
-/// The script is the parent's side, first all of what it says.
+/// The script is the parent's side; it is sent before the worker runs.
 #[doc(hidden)]
 pub fn worker_stream(data: &[u8]) {
     let mut script = Script::new(data);
@@ -32,18 +33,18 @@ pub fn worker_stream(data: &[u8]) {
     }
     let _ = rustix::net::shutdown(&theirs, Shutdown::Write);
     let Ok(control) = control.into_owned() else { return };
-    let mut port = StreamPort::new(control, LIMIT);
-    let Ok((Some(first), _descriptors)) = port.first() else { return };
-    if first.kind == Kind::Hello
-        && let Ok(hello) = codec::decode::<Hello>(first.body())
-    {
-        drop(format!("{hello:?}"));
-        port.set_limit(usize::try_from(hello.frame_limit).unwrap_or(usize::MAX).saturating_add(HEADER).min(LIMIT));
+    let mut channel = WorkerStream::new(control, LIMIT);
+    let Ok((Some(first), _descriptors)) = channel.first() else { return };
+    if first.kind == Kind::Hello {
+        if let Ok(hello) = codec::decode::<Hello>(first.body()) {
+            drop(format!("{hello:?}"));
+            channel.set_limit(hello.settings.transport.max_message_size.saturating_add(HEADER).min(LIMIT));
+        }
     }
     let mut incoming = Incoming::default();
     for _ in 0..MOST {
-        let Ok(Next::Job(body)) = port.next(Some(Duration::ZERO), &mut incoming) else { return };
-        if !run(body, &mut port, &mut incoming, script.byte().unwrap_or(0)) {
+        let Ok(Next::Job(body)) = channel.next(Some(Duration::ZERO), &mut incoming) else { return };
+        if !run(body, &mut channel, &mut incoming, script.byte().unwrap_or(0)) {
             return;
         }
     }
@@ -51,30 +52,43 @@ pub fn worker_stream(data: &[u8]) {
 
 /// A job, as far as its words can be believed: which function it is for is the parent's say.
 #[allow(unsafe_code)]
-pub(super) fn run(body: *const [u8], port: &mut dyn Port, incoming: &mut Incoming, choice: u8) -> bool {
-    // SAFETY: the port has just handed it out, and nothing was begun since.
+pub(super) fn run(body: *const [u8], channel: &mut dyn WorkerChannel, incoming: &mut Incoming, choice: u8) -> bool {
+    // SAFETY: the channel has just handed it out, and nothing was begun since.
     let Some(job) = Job::open(unsafe { &*body }) else { return true };
-    let (_, _) = (job.trampoline.address(), job.function.address());
-    let _limited = job.soft.map(|soft| stop::limit(&soft));
+    let _ = job.code.addresses();
+    let _limited = job.options.soft.as_ref().map(stop::limit);
     let input = std::ptr::from_ref(job.argument);
-    let mut exchange = Exchange { port, incoming, outgoing: Outgoing::default(), limit: LIMIT };
-    let done = match choice % 4 {
-        0 => {
-            let length: fn(Vec<u8>) -> usize = |bytes| bytes.len();
-            trampoline::run::<Vec<u8>, usize>(length as usize, input, &mut exchange)
-        }
-        1 => {
-            let echo: fn(SharedBytes) -> SharedBytes = |bytes| bytes;
-            trampoline::run::<SharedBytes, SharedBytes>(echo as usize, input, &mut exchange)
-        }
-        _ => {
-            let look: fn(Shape) -> usize = |shape| format!("{shape:?}").len();
-            trampoline::run::<Shape, usize>(look as usize, input, &mut exchange)
+    let result = channel.as_result_room();
+    const HOOKS: &ItemHooks = &ItemHooks {
+        catch: |_, item| {
+            item();
+            Ok(())
+        },
+        should_stop: || false,
+    };
+    let state = &mut WorkerState::default();
+    let outgoing = Outgoing::default();
+    let mut exchange = Exchange { result, incoming, outgoing, limit: LIMIT, state, hooks: HOOKS, last_entry: None };
+    // SAFETY: a part of the body, which stays as it is until `run_function` begins the answer.
+    let done = unsafe {
+        match choice % 4 {
+            0 => {
+                let length: fn(Vec<u8>) -> usize = |bytes| bytes.len();
+                trampoline::run_function(length, input, &mut exchange)
+            }
+            1 => {
+                let echo: fn(SharedBytes) -> SharedBytes = |bytes| bytes;
+                trampoline::run_function(echo, input, &mut exchange)
+            }
+            _ => {
+                let look: fn(Shape) -> usize = |shape| format!("{shape:?}").len();
+                trampoline::run_function(look, input, &mut exchange)
+            }
         }
     };
     let outgoing = exchange.outgoing;
     match done {
-        Ok(written) => port.answer(Kind::Done, written, outgoing).is_ok(),
+        Ok(written) => channel.answer(Kind::Done, written, &outgoing).is_ok(),
         Err(_) => true,
     }
 }

@@ -1,20 +1,20 @@
-//! What runs in the parent process: starting workers, talking to them, killing and reaping them.
+//! The parent process: it starts workers, talks to them, kills and reaps them.
 
-pub(crate) mod fork;
-pub(crate) mod fork_server;
-pub(crate) mod keeper;
-pub(crate) mod launcher;
-pub(crate) mod line;
+pub(crate) mod background;
+pub(crate) mod channel;
+pub(crate) mod handshake;
+pub(crate) mod hello;
+pub(crate) mod launch;
+pub(crate) mod logs;
+pub(crate) mod lookout;
 pub(crate) mod process;
+pub(crate) mod reactor;
 pub(crate) mod runtime;
-pub(crate) mod settings;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) mod shared;
-pub(crate) mod spawn;
-pub(crate) mod start;
-pub(crate) mod stream;
-pub(crate) mod tee;
-mod turn;
-pub(crate) mod witness;
+mod standing;
+mod start;
+pub(crate) mod start_failure;
+pub(crate) mod timer;
+pub(crate) mod wait;
+mod watchdog;
 pub(crate) mod worker;
 pub(crate) mod worker_type;

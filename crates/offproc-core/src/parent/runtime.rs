@@ -1,19 +1,20 @@
-//! What offproc asks of an async runtime, and the one it brings along.
+//! The interface of an async runtime, and the runtime that offproc has itself.
 
-use crate::sys::descriptors::Descriptor;
+use super::{reactor, wait};
+use crate::sys::fork_registry::TrackedFd;
 use async_io::Async;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, Waker};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Tells one runtime from another, so that a worker that goes from one to the other is registered anew.
+/// The identity of a runtime. A worker that a call polls in another runtime than the last one is registered anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RuntimeId {
     kind: &'static str,
@@ -28,73 +29,115 @@ impl RuntimeId {
     }
 }
 
-/// An async runtime: readiness of descriptors and timers.
+/// What a runtime watches for readiness: the parent's end of a worker's channel, or its doorbell.
 ///
-/// The adapter crates implement it; a program only ever names one to pin a context to it.
+/// On Unix it is a descriptor, which never changes: it implements [`AsFd`] and [`AsRawFd`]. On other systems it will
+/// implement what the reactors there take in place of these.
+#[derive(Clone, Debug)]
+pub struct PollSource(TrackedFd);
+
+impl PollSource {
+    pub(crate) fn new(descriptor: TrackedFd) -> Self {
+        Self(descriptor)
+    }
+
+    pub(crate) fn into_descriptor(self) -> TrackedFd {
+        self.0
+    }
+}
+
+impl AsFd for PollSource {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for PollSource {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// Keeps a runtime's clock from running ahead, until it is dropped.
+pub type ClockHold = Box<dyn fmt::Debug + Send + Sync>;
+
+/// An async runtime, which reports when a [`PollSource`] is ready.
+///
+/// The runtimes are in [`offproc::runtimes`](https://docs.rs/offproc/latest/offproc/runtimes/index.html), to
+/// [pin](https://docs.rs/offproc/latest/offproc/struct.WorkerContextBuilder.html#method.runtime) a context to one. The
+/// methods are not part of offproc's public interface and change between versions.
 pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     /// Which runtime this is, now and on this thread.
+    #[doc(hidden)]
     fn id(&self) -> RuntimeId;
 
-    /// Watches a descriptor for readiness until the watch is dropped.
+    /// Watches a source for readiness until what it returns is dropped.
     ///
     /// # Errors
     ///
-    /// The runtime is shutting down, or the system has no room for one more.
-    fn watch(&self, descriptor: Descriptor) -> io::Result<Box<dyn Watch>>;
+    /// The runtime has ended or has no reactor, or the system has no room for one more.
+    #[doc(hidden)]
+    fn watch(&self, source: PollSource) -> io::Result<Box<dyn Readiness>>;
 
-    /// A future that is ready after `duration`.
-    fn sleep(&self, duration: Duration) -> BoxFuture<()>;
+    /// Whether `waker` wakes a task of a runtime of this kind, whose threads go back to their reactor when the task
+    /// waits. Any other waker may belong to a thread that blocks on this very call, and runs no reactor meanwhile.
+    #[doc(hidden)]
+    fn drives(&self, waker: &Waker) -> bool {
+        let _ = waker;
+        true
+    }
+
+    /// Holds the runtime's clock, if that would run ahead while a task only waits for a call; `None` if it would not.
+    #[doc(hidden)]
+    fn hold_clock(&self) -> Option<ClockHold> {
+        None
+    }
 }
 
-/// A watched descriptor.
+/// The readiness of a watched source.
 ///
-/// "Ready" means: try again now. Whoever finds that the descriptor was not ready after all polls again, and must have
-/// tried after the last `Ready` and before it relies on `Pending`.
-pub trait Watch: fmt::Debug + Send + Sync {
+/// "Ready" means: try again now. A caller that finds the source not ready after all polls again; it must have tried
+/// after the last `Ready` before it relies on `Pending`.
+pub trait Readiness: fmt::Debug + Send + Sync {
     /// Ready when the descriptor may have become readable since the last time.
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// True when each event is told once, read or not; false when readiness goes on until the descriptor was read.
+    /// True if each event is reported once, read or not; false if readiness lasts until the descriptor is read.
     fn is_edge_triggered(&self) -> bool;
 
     /// Ready when the descriptor may have become writable since the last time.
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-/// The runtime for programs under any other executor, or none: the process-wide reactor of `async-io`. It is
-/// shared with everything else in the program that is built on that crate, smol for one.
+/// The runtime for programs under any other executor, or none: the process-wide reactor of `async-io`. All other code
+/// in the program that is built on that crate, such as smol, shares it.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Fallback;
+pub struct AsyncIo;
 
 /// Watches a descriptor with the process-wide reactor of `async-io`.
 ///
 /// # Errors
 ///
 /// As [`Runtime::watch`].
-pub fn watch_with_async_io(descriptor: Descriptor) -> io::Result<Box<dyn Watch>> {
-    Ok(Box::new(AsyncIoWatch(Async::new_nonblocking(descriptor)?)))
+pub fn watch_with_async_io(source: PollSource) -> io::Result<Box<dyn Readiness>> {
+    reactor::ensure()?;
+    Ok(Box::new(AsyncIoReadiness(Async::new_nonblocking(source)?)))
 }
 
-impl Runtime for Fallback {
+impl Runtime for AsyncIo {
     fn id(&self) -> RuntimeId {
         RuntimeId::new("async-io", 0)
     }
 
-    fn watch(&self, descriptor: Descriptor) -> io::Result<Box<dyn Watch>> {
-        watch_with_async_io(descriptor)
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<()> {
-        Box::pin(async move {
-            async_io::Timer::after(duration).await;
-        })
+    fn watch(&self, source: PollSource) -> io::Result<Box<dyn Readiness>> {
+        watch_with_async_io(source)
     }
 }
 
 #[derive(Debug)]
-struct AsyncIoWatch(Async<Descriptor>);
+struct AsyncIoReadiness(Async<PollSource>);
 
-impl Watch for AsyncIoWatch {
+impl Readiness for AsyncIoReadiness {
     fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.poll_readable(cx)
     }
@@ -108,61 +151,38 @@ impl Watch for AsyncIoWatch {
     }
 }
 
-/// Where a call finds its runtime: the one its context is pinned to, or the one that polls it.
+/// Selects the runtime of a call: the one that its context is pinned to, or the one that polls it.
 #[derive(Clone, Debug)]
-pub struct Host {
+pub struct RuntimeSelector {
     pinned: Option<Arc<dyn Runtime>>,
     detect: fn() -> &'static dyn Runtime,
 }
 
-impl Host {
-    /// A host that detects the runtime at each use, unless one is pinned.
+impl RuntimeSelector {
+    /// A selector that detects the runtime at each use, unless one is pinned.
     #[must_use]
-    pub fn new(pinned: Option<Arc<dyn Runtime>>, detect: fn() -> &'static dyn Runtime) -> Self {
+    pub const fn new(pinned: Option<Arc<dyn Runtime>>, detect: fn() -> &'static dyn Runtime) -> Self {
         Self { pinned, detect }
     }
 
-    /// The host of futures that are driven by offproc itself.
+    /// The selector for futures that offproc itself drives.
     #[must_use]
     pub fn fallback() -> Self {
-        Self { pinned: None, detect: || &Fallback }
+        Self { pinned: None, detect: || &AsyncIo }
     }
 
-    /// The runtime to use here and now.
+    /// One runtime, always.
+    pub(crate) fn only(runtime: impl Runtime) -> Self {
+        Self { pinned: Some(Arc::new(runtime)), detect: || &AsyncIo }
+    }
+
+    /// The runtime to use now; offproc's own for a future that blocks its thread, which may be the runtime's only one.
     #[must_use]
     pub fn current(&self) -> &dyn Runtime {
         match &self.pinned {
+            _ if wait::polls() => &AsyncIo,
             Some(pinned) => &**pinned,
             None => (self.detect)(),
         }
-    }
-
-    /// A future that is ready after `duration`; never, where the clock does not go that far.
-    #[must_use]
-    pub fn sleep(&self, duration: Duration) -> BoxFuture<()> {
-        const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-        if duration >= CENTURY { Box::pin(std::future::pending()) } else { self.current().sleep(duration) }
-    }
-
-    /// The same by the wall clock, as what other processes do takes: a runtime's clock may run ahead of it (tokio's,
-    /// when it is paused). It may be polled in one runtime after the other, the first of which may have ended.
-    pub fn sleep_really(&self, duration: Duration) -> impl Future<Output = ()> + Send + use<> {
-        let (mut host, start) = (self.clone(), Instant::now());
-        let (mut runtime, mut sleep) = (host.current().id(), host.sleep(duration));
-        poll_fn(move |cx| {
-            loop {
-                let now = host.current().id();
-                if now != runtime {
-                    (runtime, sleep) = (now, host.sleep(duration.saturating_sub(start.elapsed())));
-                }
-                ready!(sleep.as_mut().poll(cx));
-                let left = duration.saturating_sub(start.elapsed());
-                if left.is_zero() {
-                    return Poll::Ready(());
-                }
-                host = Self::fallback();
-                (runtime, sleep) = (host.current().id(), host.sleep(left));
-            }
-        })
     }
 }

@@ -1,13 +1,14 @@
 //! The kinds of worker.
 #![allow(unsafe_code)]
 
-use super::fork::Fork;
-use super::fork_server::ForkServer;
-use super::launcher::Launcher;
-use super::settings::Settings;
-use super::spawn::Spawn;
+use super::launch::fork::ForkLauncher;
+use super::launch::fork_server::launcher::ForkServerLauncher;
+use super::launch::launcher::Launcher;
+use super::launch::spawn::Spawn;
+use crate::error::ConfigError;
+use crate::settings::Settings;
 
-/// How the workers of a context come to be.
+/// How the workers of a context are started.
 ///
 /// # Platform-specific behaviour
 ///
@@ -15,14 +16,14 @@ use super::spawn::Spawn;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkerType {
-    /// A new process of the program's executable. About a millisecond each, whatever the memory of
-    /// the program.
+    /// A new process of the program's executable. A start takes about a millisecond, however much memory the program
+    /// has.
     #[default]
     Spawn,
-    /// A helper process, one for the context and started like a `Spawn` worker, forks each worker, one of them ahead of
-    /// need. Several times faster than `Spawn`, and what the helper has
-    /// [preloaded](https://docs.rs/offproc/latest/offproc/struct.WorkerContextBuilder.html#method.preload) is in every
-    /// worker, shared until it is written to.
+    /// A fork server, one for the context and started like a `Spawn` worker, forks each worker, one of them ahead of
+    /// need. Several times faster than `Spawn`, and every worker has what the fork server has
+    /// [preloaded](https://docs.rs/offproc/latest/offproc/struct.WorkerContextBuilder.html#method.preload), shared
+    /// until it is written to.
     ForkServer,
     /// The program itself is forked: see [`fork`](Self::fork).
     #[doc(hidden)]
@@ -30,6 +31,7 @@ pub enum WorkerType {
 }
 
 /// Only [`WorkerType::fork`] makes one.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Experiment(());
 
@@ -37,29 +39,50 @@ impl WorkerType {
     /// Workers are forks of the program itself, with all its memory as it was at that moment. For
     /// experiments: their start costs time in proportion to that memory, and they keep its pages alive.
     ///
-    /// They end without the work that `atexit` has gathered, which is the program's, and cannot start workers
-    /// themselves.
+    /// They end without running `atexit` handlers, which are the program's, and cannot start workers themselves.
     ///
     /// # Safety
     ///
-    /// A fork has one thread, in a memory that the others left behind in the middle of something. Locks that another
-    /// thread held then stay locked for ever; data it was changing stays half changed. The caller promises that no
-    /// job, nor `init` or `retire`, depends on such a lock or such data: in a process with other threads (every async
-    /// runtime has some) that is only true of code that uses nothing global beyond the allocator, whose locks the C
-    /// libraries of glibc and musl repair.
+    /// A fork has one thread, and memory that the others were changing. Locks that another thread held stay locked for
+    /// ever; data that it was changing stays half changed. The caller promises that no job, nor `init` or `retire`,
+    /// depends on such a lock or such data: in a process with other threads (every async runtime has some) that is only
+    /// true of code that uses nothing global beyond the allocator, whose locks the C libraries of glibc and musl
+    /// repair.
     #[must_use]
     pub const unsafe fn fork() -> Self {
         Self::Fork(Experiment(()))
     }
 
-    /// What starts such workers.
+    /// Checks settings for such workers.
+    ///
+    /// # Errors
+    ///
+    /// Which of them cannot work, and why.
+    #[doc(hidden)]
+    pub fn check(self, settings: &Settings) -> Result<(), ConfigError> {
+        match self {
+            Self::Spawn if settings.start.after_fork.is_some() => Err(ConfigError::new(
+                "`after_fork` is for workers that are forked, and those of `WorkerType::Spawn` are not; use \
+                     `init`, or `WorkerType::ForkServer`",
+            )),
+            Self::Fork(_) if settings.surroundings.inherit_descriptors => Err(ConfigError::new(
+                "`inherit_descriptors` is for `WorkerType::Spawn` and `ForkServer`: a fork of the program has all \
+                     its descriptors, and closes them",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The launcher of such workers.
+    #[doc(hidden)]
     #[must_use]
     pub fn launcher(self, settings: &Settings) -> Box<dyn Launcher> {
         match self {
             Self::Spawn => Box::new(Spawn),
-            Self::ForkServer => Box::new(ForkServer::new(settings.clone())),
-            // SAFETY: whoever made this value has promised what is asked of them.
-            Self::Fork(Experiment(())) => Box::new(unsafe { Fork::new() }),
+            Self::ForkServer => Box::new(ForkServerLauncher::new(settings.clone())),
+            // SAFETY: the caller of `fork`, which alone makes this value, has promised what `ForkLauncher::new`
+            // requires.
+            Self::Fork(Experiment(())) => Box::new(unsafe { ForkLauncher::new() }),
         }
     }
 }

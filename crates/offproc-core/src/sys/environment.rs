@@ -1,37 +1,98 @@
-//! The environment, and whether it may be trusted.
+//! The environment, and whether to trust it.
 #![allow(unsafe_code)]
 
-use std::ffi::OsString;
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, OsStr, OsString, c_char};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 
-/// Takes a variable out of the environment, so that no grandchild trips over it.
+unsafe extern "C" {
+    static mut environ: *mut *mut c_char;
+}
+
+/// Removes a variable from the environment, so that no grandchild inherits it.
 ///
 /// Only for a process that has not started a thread of its own yet.
-pub(crate) fn take(name: &str) -> Option<OsString> {
-    let value = std::env::var_os(name)?;
-    // SAFETY: called at the start of a worker, before `main` or at its beginning, when no other thread exists that
-    // could read the environment (a constructor of another crate that started one would have raced with every
-    // constructor after it).
-    unsafe { std::env::remove_var(name) };
-    Some(value)
+pub(crate) fn remove(name: &str) {
+    change([&(name.into(), None)]);
 }
 
-/// Sets a variable, or removes it, under the same condition as [`take`].
-pub(crate) fn set(name: &OsString, value: Option<&OsString>) {
-    match value {
-        // SAFETY: see `take`.
-        Some(value) => unsafe { std::env::set_var(name, value) },
-        // SAFETY: see `take`.
-        None => unsafe { std::env::remove_var(name) },
+/// `environ`: sets variables, or removes them, the last change of each being the one that counts; under the same
+/// condition as [`remove`].
+///
+/// Takes neither std's lock nor the C library's: in a fork of the program, a thread that is not here may have held one.
+/// So this replaces the environment as a whole, as POSIX lets a program do.
+pub(crate) fn change<'a>(changes: impl IntoIterator<Item = &'a (OsString, Option<OsString>)>) {
+    let changes: BTreeMap<&[u8], Option<&[u8]>> =
+        changes.into_iter().map(|(name, value)| (name.as_bytes(), value.as_deref().map(OsStr::as_bytes))).collect();
+    if changes.is_empty() {
+        return;
     }
+    let mut variables: Vec<*mut c_char> = Vec::new();
+    // SAFETY: the pointer is null or leads to pointers to C strings, the last of them null. Called at the start of a
+    // worker, when no other thread exists that could change them (a constructor of another crate that started one would
+    // have raced with every constructor after it).
+    unsafe {
+        let mut next = environ;
+        while !next.is_null() && !(*next).is_null() {
+            let variable = CStr::from_ptr(*next).to_bytes();
+            // A name may begin with `=`, for std.
+            let name = variable.iter().skip(1).position(|byte| *byte == b'=').map(|at| &variable[..=at]);
+            if !name.is_some_and(|name| changes.contains_key(name)) {
+                variables.push(*next);
+            }
+            next = next.add(1);
+        }
+    }
+    for (name, value) in changes {
+        // None has a NUL byte: `Settings::check` refuses it.
+        if let Some(Ok(variable)) = value.map(|value| CString::new([name, b"=", value].concat())) {
+            variables.push(variable.into_raw());
+        }
+    }
+    variables.push(std::ptr::null_mut());
+    // SAFETY: as above; the array and the strings stay for good, as pointers to them may.
+    unsafe { environ = variables.leak().as_mut_ptr() };
 }
 
-/// True for a set-user-id, set-group-id or file-capabilities start: what the environment says must not be believed.
+/// Whether a backtrace is asked for, by the same variables as std's, and if so, whether a full one.
+///
+/// Without std's lock on the environment, which a thread that is not in this fork may have held.
+pub(crate) fn wants_backtrace() -> Option<bool> {
+    let value = |name: &CStr| {
+        // SAFETY: `name` is a C string; a value that is there is one too, and is looked at before anything of ours
+        // changes the environment. This is called where a worker sets itself up, before its first job.
+        unsafe {
+            let value = libc::getenv(name.as_ptr());
+            (!value.is_null()).then(|| CStr::from_ptr(value).to_bytes().to_owned())
+        }
+    };
+    wanted_by(value(c"RUST_BACKTRACE"), value(c"RUST_LIB_BACKTRACE"))
+}
+
+/// The same in the program, whose threads may change the environment meanwhile, under std's lock.
+pub(crate) fn asks_for_backtrace() -> Option<bool> {
+    let value = |name: &str| std::env::var_os(name).map(OsString::into_vec);
+    wanted_by(value("RUST_BACKTRACE"), value("RUST_LIB_BACKTRACE"))
+}
+
+fn wanted_by(all: Option<Vec<u8>>, own: Option<Vec<u8>>) -> Option<bool> {
+    let is_full = [&all, &own].into_iter().any(|value| value.as_deref() == Some(b"full"));
+    own.or(all).filter(|value| value != b"0").map(|_| is_full)
+}
+
+/// `getauxval(AT_SECURE)`: true for a set-user-id, set-group-id or file-capabilities start: then do not trust the
+/// environment.
 pub(crate) fn is_privileged_start() -> bool {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     // SAFETY: `getauxval` only reads the process's auxiliary vector.
-    let secure = unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    // SAFETY: `issetugid` has no preconditions.
-    let secure = unsafe { libc::issetugid() } != 0;
-    secure
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// `getauxval(AT_EXECFN)`: the path that was passed to `execve` for this process; some loaders replace it by the
+/// program's.
+pub(crate) fn executed_path() -> Option<PathBuf> {
+    // SAFETY: `getauxval` only reads the process's auxiliary vector.
+    let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
+    // SAFETY: where it is there, it is a string that lives as long as the process.
+    (!path.is_null()).then(|| OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes()).into())
 }

@@ -1,17 +1,29 @@
-//! The executable this process runs: where its code lies, which constructors it has, and what identifies its build.
-#![allow(unsafe_code)]
+//! The executable that this process runs: the place of its code, its constructors, and the identity of its build.
 
-use std::ffi::{c_int, c_void};
+use super::loaded::{self, Header, Object, address};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// What the dynamic loader (or the kernel, for a static executable) says of the main program.
+/// The main program, as the dynamic loader (or the kernel, for a static executable) describes it.
 #[derive(Debug)]
 pub(crate) struct Image {
     base: usize,
     code: Vec<Range<usize>>,
-    init_array: Range<usize>,
+    #[cfg(all(feature = "auto-init", not(miri)))]
+    constructors: Vec<usize>,
+    loader: Option<PathBuf>,
     build: u128,
+}
+
+/// True if offproc is part of the executable, and not of a shared library that another program has loaded.
+pub(crate) fn is_in_executable() -> bool {
+    Image::current().has_code_at(is_in_executable as fn() -> bool as usize)
 }
 
 impl Image {
@@ -37,102 +49,159 @@ impl Image {
         self.code.iter().any(|range| range.contains(&address))
     }
 
-    /// Tells builds apart: a fingerprint of the program headers, the build id note and samples of the code.
+    /// The distance of a variable of the executable's from the load address.
+    pub(crate) fn distance_of<T>(&self, variable: &'static T) -> u64 {
+        (std::ptr::from_ref(variable).addr().wrapping_sub(self.base)) as u64
+    }
+
+    /// The executable's dynamic loader; `None` for a static one.
+    pub(crate) fn loader(&self) -> Option<&Path> {
+        self.loader.as_deref()
+    }
+
+    /// Identifies the build: a fingerprint of the program headers, the build id note and samples of the code.
     pub(crate) fn build(&self) -> u128 {
         self.build
     }
 
-    /// The addresses of the executable's constructors (`.init_array`), empty where there is no dynamic section.
+    /// The addresses of the executable's constructors (`.init_array`), none where there is no dynamic section.
     #[cfg(all(feature = "auto-init", not(miri)))]
     pub(crate) fn constructors(&self) -> impl Iterator<Item = usize> + use<> {
-        self.init_array.clone().step_by(size_of::<usize>()).map(|entry| {
-            // SAFETY: the dynamic section of the running program names this range as its array of constructors; the
-            // loader has mapped and relocated it before any constructor runs, and it is read-only from then on.
-            unsafe { (entry as *const usize).read() }
-        })
+        self.constructors.clone().into_iter()
     }
 
     fn read() -> Self {
-        let mut image = Self { base: 0, code: Vec::new(), init_array: 0..0, build: 0 };
-        // SAFETY: `visit` matches the callback's type, and the pointer it is given is to `image`, which outlives the
-        // call and is not touched elsewhere meanwhile.
-        unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut image).cast()) };
-        image
+        // A library that was loaded into a namespace of its own sees only that.
+        loaded::find(|object| Some(is_executable(object).then(|| Self::of(object)))).flatten().unwrap_or(Self {
+            base: 0,
+            code: Vec::new(),
+            #[cfg(all(feature = "auto-init", not(miri)))]
+            constructors: Vec::new(),
+            loader: None,
+            build: 0,
+        })
+    }
+
+    fn of(executable: &Object<'_>) -> Self {
+        let segment = |kind| executable.headers().iter().find(|header| header.p_type == kind);
+        let loader = segment(libc::PT_INTERP).and_then(|header| executable.copy(executable.range(header)));
+        let print = fingerprint(executable.headers(), |header, offset, length| {
+            let start = executable.range(header).start + offset;
+            executable.copy(start..start + length).ok_or(io::ErrorKind::InvalidData.into())
+        });
+        Self {
+            base: executable.base(),
+            code: executable.code().collect(),
+            #[cfg(all(feature = "auto-init", not(miri)))]
+            constructors: segment(libc::PT_DYNAMIC).map_or(Vec::new(), |header| constructors(executable, header)),
+            loader: loader.map(|name| OsStr::from_bytes(name.split(|byte| *byte == 0).next().unwrap_or(&name)).into()),
+            build: print.unwrap_or_default(),
+        }
     }
 }
 
-/// Takes in the first object that `dl_iterate_phdr` shows, which is the main program, and stops there.
-unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _size: usize, image: *mut c_void) -> c_int {
-    // SAFETY: the loader hands out a valid description of a loaded object, and `image` is what `read` passed.
-    let (info, image) = unsafe { (&*info, &mut *image.cast::<Image>()) };
-    // SAFETY: `dlpi_phdr` and `dlpi_phnum` describe the program headers of a loaded object, which stay mapped.
-    let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-    #[allow(clippy::cast_possible_truncation, clippy::unnecessary_cast, reason = "addresses fit an address")]
-    let (base, at) = (info.dlpi_addr as usize, |address: u64| info.dlpi_addr as usize + address as usize);
-    image.base = base;
+/// The name of the GNU C library's executable is empty; that of musl is its path, but musl has one namespace only.
+fn is_executable(first: &Object<'_>) -> bool {
+    !cfg!(target_env = "gnu") || first.name().is_empty()
+}
+
+/// The path of the loaded object that has this address: the name of a shared library, an empty one for the main
+/// program.
+pub(crate) fn object_at(address: usize) -> Option<PathBuf> {
+    objects().into_iter().find(|object| object.ranges.iter().any(|range| range.contains(&address))).map(|it| it.path)
+}
+
+/// What the loader has loaded.
+pub(crate) struct LoadedObject {
+    pub(crate) path: PathBuf,
+    pub(crate) ranges: Vec<Range<usize>>,
+}
+
+/// `dl_iterate_phdr`: all of them, the main program first.
+pub(crate) fn objects() -> Vec<LoadedObject> {
+    let mut objects = Vec::new();
+    loaded::find(|object| {
+        let ranges = object.loaded().map(|header| object.range(header)).collect();
+        objects.push(LoadedObject { path: OsStr::from_bytes(object.name()).into(), ranges });
+        None::<()>
+    });
+    objects
+}
+
+/// The build of a file, computed as [`Image::build`] computes it for the loaded program.
+pub(crate) fn build_of(file: &File) -> io::Result<u128> {
+    let bytes = |offset: usize, length: usize| {
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, offset as u64).map(|()| bytes)
+    };
+    // The offsets in an ELF header of the place and the number of the program headers.
+    let (place, count) = if cfg!(target_pointer_width = "64") { (32, 56) } else { (28, 44) };
+    let place = usize::from_ne_bytes(*bytes(place, size_of::<usize>())?.first_chunk().expect("of that length"));
+    let count = u16::from_ne_bytes(*bytes(count, 2)?.first_chunk().expect("of that length"));
+    let headers = loaded::headers_in(&bytes(place, usize::from(count) * size_of::<Header>())?);
+    fingerprint(&headers, |header, offset, length| bytes(address(header.p_offset) + offset, length))
+}
+
+/// Identifies a build by the program headers, the build id note and samples of the code. `read` returns parts of
+/// segments.
+///
+/// Uses nothing of offproc's own, as two versions of it in one program have to agree on this; see
+/// [`MARKER`](crate::wire::marker::MARKER).
+fn fingerprint(
+    headers: &[Header],
+    mut read: impl FnMut(&Header, usize, usize) -> io::Result<Vec<u8>>,
+) -> io::Result<u128> {
     let mut print = Fingerprint::new();
     for header in headers {
         print.add(&header.p_type.to_ne_bytes());
         print.add(&header.p_vaddr.to_ne_bytes());
         print.add(&header.p_filesz.to_ne_bytes());
         print.add(&header.p_memsz.to_ne_bytes());
-        let range = at(header.p_vaddr as _)..at(header.p_vaddr as _) + header.p_memsz as usize;
+        let size = address(header.p_memsz);
         match header.p_type {
-            libc::PT_LOAD if header.p_flags & libc::PF_X != 0 => {
+            libc::PT_LOAD if header.p_flags & (libc::PF_X | libc::PF_R) == libc::PF_X | libc::PF_R => {
                 for sample in 0..SAMPLES {
-                    let start = range.start + range.len() / SAMPLES * sample;
-                    let length = SAMPLE.min(range.end - start);
-                    if header.p_flags & libc::PF_R != 0 {
-                        // SAFETY: the sample lies in a loaded, readable segment of code.
-                        print.add(unsafe { std::slice::from_raw_parts(start as *const u8, length) });
-                    }
+                    let start = size / SAMPLES * sample;
+                    print.add(&read(header, start, SAMPLE.min(size - start))?);
                 }
-                image.code.push(range);
             }
-            libc::PT_NOTE if header.p_filesz < 4096 => {
-                // SAFETY: note segments are part of a loaded, readable segment of the main program.
-                print.add(unsafe { std::slice::from_raw_parts(range.start as *const u8, header.p_filesz as usize) });
-            }
-            libc::PT_DYNAMIC => image.init_array = init_array(range.start, base),
+            libc::PT_NOTE if header.p_filesz < 4096 => print.add(&read(header, 0, address(header.p_filesz))?),
             _ => {}
         }
     }
-    image.build = print.0;
-    1
+    Ok(print.0)
 }
 
 const SAMPLES: usize = 16;
 const SAMPLE: usize = 64;
 
-/// Finds the array of constructors in a dynamic section.
-fn init_array(dynamic: usize, base: usize) -> Range<usize> {
+/// The array of constructors, as the dynamic section names it. The loader has relocated it before any of them runs, and
+/// nothing writes to it after that.
+#[cfg(all(feature = "auto-init", not(miri)))]
+fn constructors(executable: &Object<'_>, dynamic: &Header) -> Vec<usize> {
     const DT_NULL: usize = 0;
     const DT_INIT_ARRAY: usize = 25;
     const DT_INIT_ARRAYSZ: usize = 27;
-    let (mut start, mut size) = (0, 0);
-    let mut entry = dynamic as *const [usize; 2];
-    loop {
-        // SAFETY: `entry` walks the loaded dynamic section, which ends with `DT_NULL`, where the walk stops.
-        let [tag, value] = unsafe { entry.read() };
-        match tag {
-            DT_NULL => return if start == 0 { 0..0 } else { start..start + size },
-            DT_INIT_ARRAY => start = base + value,
-            DT_INIT_ARRAYSZ => size = value,
-            _ => {}
-        }
-        // SAFETY: as above; the entry just read was not the last one.
-        entry = unsafe { entry.add(1) };
-    }
+    const WORD: usize = size_of::<usize>();
+    let words = |range| {
+        let bytes = executable.copy(range).unwrap_or_default();
+        let words = bytes.chunks_exact(WORD).map(|word| usize::from_ne_bytes(word.try_into().expect("a word")));
+        words.collect::<Vec<_>>()
+    };
+    let entries = words(executable.range(dynamic));
+    let entries = entries.chunks_exact(2).take_while(|entry| entry[0] != DT_NULL);
+    let value = |tag| entries.clone().find(|entry| entry[0] == tag).map(|entry| entry[1]);
+    let Some((start, size)) = value(DT_INIT_ARRAY).zip(value(DT_INIT_ARRAYSZ)) else { return Vec::new() };
+    let start = executable.base().wrapping_add(start);
+    words(start..start.wrapping_add(size))
 }
 
-/// 128-bit FNV-1a: not for secrets, only to tell one build from another.
+/// 128-bit FNV-1a: not for secrets, only to distinguish builds.
 struct Fingerprint(u128);
 
 impl Fingerprint {
     fn new() -> Self {
-        let mut print = Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d);
-        print.add(env!("CARGO_PKG_VERSION").as_bytes());
-        print
+        Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
     }
 
     fn add(&mut self, bytes: &[u8]) {

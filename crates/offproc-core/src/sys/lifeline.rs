@@ -1,71 +1,78 @@
-//! The lifeline: what ends a worker when its parent goes.
+//! The lifeline: it ends a worker when its parent ends.
 //!
-//! One end of a socket pair is the worker's, the other only the parent's; nothing is ever sent to the worker on it. When the parent
-//! goes, by whatever road, the kernel closes its end and, as the worker has asked for, sends the worker SIGKILL: a
-//! signal that reaches it in an endless loop, stopped, or with every signal blocked. No thread waits for it, and it
-//! is the process that counts, not the thread that started the worker (as it is with `PR_SET_PDEATHSIG`).
-#![allow(unsafe_code)]
+//! One end of a socket pair is the worker's, the other the parent's alone; the parent never sends anything on it. When
+//! the parent ends, however it ends, the kernel closes its end and, as the worker has asked for (`F_SETSIG`), sends the
+//! worker SIGKILL: a signal that reaches it in an endless loop, stopped, or with every signal blocked. No thread waits
+//! for it, and it depends on the process, not on the thread that started the worker (unlike `PR_SET_PDEATHSIG`).
 
 use super::faults;
 use super::fork::exit_at_once;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use super::readiness::{self, Interest};
+use super::syscall;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Open for the life of the process: closing it would cut the line.
 static HELD: Mutex<Option<OwnedFd>> = Mutex::new(None);
 
-/// From here on the end of the parent ends this process. A forked process lets go of its maker's line with this.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+/// `fcntl(F_SETSIG)`: from here on the end of the parent ends this process. In a fork, this also closes the lifeline
+/// that it has inherited from the process that forked it.
 pub(crate) fn hold(line: OwnedFd) -> io::Result<()> {
-    const F_SETSIG: i32 = 10;
-    let fd = line.as_raw_fd();
-    // SAFETY: `getpid` has no preconditions; these `fcntl` commands take an integer and only change what the kernel
-    // notes about an open descriptor of ours.
-    unsafe {
-        check(libc::fcntl(fd, libc::F_SETOWN, libc::getpid()))?;
-        check(libc::fcntl(fd, F_SETSIG, libc::SIGKILL))?;
-        let flags = check(libc::fcntl(fd, libc::F_GETFL))?;
-        check(libc::fcntl(fd, libc::F_SETFL, flags | libc::O_ASYNC))?;
-    }
-    // The parent may have gone before the signal was asked for; then it never comes.
-    let gone = poll(&mut [PollFd::new(&line, PollFlags::IN)], Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? > 0;
+    syscall::signal_when_readable(line.as_fd(), libc::SIGKILL)?;
+    // The parent may have ended before this process asked for the signal; then the signal never comes.
+    let gone = readiness::wait_for(&line, Interest::Readable, Duration::ZERO)?;
     *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
-    set_parent_process_death_signal(None)?;
+    // If it cannot be taken back, it could not be set either.
+    let _ = set_parent_process_death_signal(None);
     if gone { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
 }
 
-/// Until this process holds a line, the end of the process that forked it, which has one thread, ends it too.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn hold_maker(maker: Pid) {
+/// A fork of this process that becomes a worker of it closes the lifeline that this process holds itself.
+pub(crate) fn release() {
+    drop(HELD.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// `prctl(PR_SET_PDEATHSIG)`: the end of this process's parent ends it even if another process has a copy of the
+/// parent's end, made by a bare `clone` that the parent does not know of. The kernel acts on the
+/// end of the thread that is the parent: the program's first (see `sys/spawn.rs`). It drops the request when this
+/// process changes its users; then the lifeline remains. So it does if that first thread has ended before the program
+/// (`pthread_exit` in `main`), after which the parent is any other thread.
+pub(crate) fn die_with(parent: Option<Pid>) {
+    let Some(number) = parent.map(|parent| parent.as_raw_nonzero()) else { return };
+    let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+    if stat.rsplit(") ").next().is_some_and(|state| state.starts_with('Z')) {
+        return;
+    }
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    if getppid() != Some(maker) {
-        exit_at_once(0); // it went before that
+    if getppid() != parent {
+        exit_at_once(0); // it ended before that
     }
 }
 
-/// From here on a fault that ends this process is told on its line.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn tell_faults() -> io::Result<()> {
+/// `prctl(PR_SET_PDEATHSIG)`: until this process holds a lifeline, the end of the process that forked it, which has one
+/// thread, ends it too.
+pub(crate) fn die_with_forker(forker: Pid) {
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    if getppid() != Some(forker) {
+        exit_at_once(0); // it ended before that
+    }
+}
+
+/// From here on a fault that ends this process is reported on its lifeline.
+pub(crate) fn report_faults() -> io::Result<()> {
     match &*HELD.lock().unwrap_or_else(PoisonError::into_inner) {
-        Some(line) => faults::tell_on(line.as_fd()),
+        Some(line) => faults::report_on(line.as_fd()),
         None => Err(io::ErrorKind::NotFound.into()),
     }
 }
 
-/// From here on the end of the parent ends the whole process group, which this process leads.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn extend_to_group() -> io::Result<()> {
+/// `fcntl(F_SETOWN)`: from here on the end of the parent ends the whole process group, which this process leads.
+pub(crate) fn cover_group() -> io::Result<()> {
     match &*HELD.lock().unwrap_or_else(PoisonError::into_inner) {
-        // SAFETY: as in `hold`.
-        Some(line) => check(unsafe { libc::fcntl(line.as_raw_fd(), libc::F_SETOWN, -libc::getpid()) }).map(drop),
+        Some(line) => Ok(syscall::signal_group_when_readable(line.as_fd())?),
         None => Err(io::ErrorKind::NotFound.into()),
     }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn check(result: i32) -> io::Result<i32> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

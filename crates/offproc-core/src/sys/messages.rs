@@ -1,26 +1,105 @@
 //! Bytes and the descriptors that go with them, over a socket.
 
-use super::descriptors::Descriptor;
-use crate::wire::attachments::MOST;
+use super::fd_numbers::add_received;
 use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use std::io::IoSlice;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+};
+use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
-/// Sends bytes, with descriptors on their first one; how many bytes went.
+/// How many descriptors go with one message of ours.
+pub(crate) const MAX_FDS: usize = 128;
+
+/// `SCM_MAX_FD`: how many the kernel passes at once. It closes at once those that the receiver has no space for.
+pub(crate) const SCM_MAX_FD: usize = 253;
+
+/// `sendmsg(SCM_RIGHTS)`: sends bytes, with descriptors on their first one; how many bytes went.
 pub(crate) fn send_with(
     socket: impl AsFd,
     bytes: &[u8],
-    descriptors: &[Descriptor],
+    descriptors: &[impl AsFd],
     flags: SendFlags,
 ) -> Result<usize, Errno> {
-    if descriptors.is_empty() {
-        return rustix::net::send(socket, bytes, flags);
+    retry(|| {
+        if descriptors.is_empty() {
+            return rustix::net::send(&socket, bytes, flags);
+        }
+        let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&borrowed)), "a message has room for them");
+        rustix::net::sendmsg(&socket, &[IoSlice::new(bytes)], &mut control, flags)
+    })
+}
+
+/// A connection is reset if its other end is closed with bytes in it that were not read, and for no other reason: a
+/// fact of Linux's Unix sockets. A TCP connection can be reset with all of them read.
+pub(crate) const RESET_MEANS_UNREAD: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsent {
+    /// There is no room now.
+    Full,
+    /// The other side is gone.
+    Gone,
+    /// The system does not pass it on: a descriptor of a kind that cannot be sent (EINVAL), too many on their way
+    /// (ETOOMANYREFS), no memory for them (ENOBUFS, ENOMEM), or a security module or a sandbox forbids it.
+    Refused(Errno),
+}
+
+impl Unsent {
+    pub(crate) const NO_MEMORY: Self = Self::Refused(Errno::NOMEM);
+}
+
+impl From<Errno> for Unsent {
+    fn from(e: Errno) -> Self {
+        match e {
+            Errno::AGAIN => Self::Full,
+            Errno::PIPE | Errno::CONNRESET => Self::Gone,
+            e => Self::Refused(e),
+        }
     }
-    let borrowed: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    assert!(control.push(SendAncillaryMessage::ScmRights(&borrowed)), "as many as a message can have");
-    rustix::net::sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags)
+}
+
+/// Again, for as long as a signal interrupts it.
+pub(crate) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}
+
+/// `recvmsg(MSG_PEEK)`: whether the other side has shut its direction down, and nothing is left to receive.
+pub(crate) fn is_at_end(socket: impl AsFd) -> bool {
+    let (mut space, mut control) = ([0], RecvAncillaryBuffer::default());
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    let peeked = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(&mut space)], &mut control, flags);
+    peeked.is_ok_and(|message| message.bytes == 0)
+}
+
+/// `recvmsg(MSG_CMSG_CLOEXEC)`: receives bytes, and the descriptors that came with them, which are added to the others.
+/// How many bytes came, and the descriptors that there was no place for. Without room for them the kernel would close
+/// descriptors in this call, which may take as long as their sender likes.
+pub(crate) fn receive(
+    socket: impl AsFd,
+    space: &mut [u8],
+    descriptors: &mut Vec<OwnedFd>,
+    flags: RecvFlags,
+) -> Result<(usize, Vec<OwnedFd>), Errno> {
+    let mut ancillary = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SCM_MAX_FD))];
+    let mut control = RecvAncillaryBuffer::new(&mut ancillary);
+    let flags = flags | RecvFlags::CMSG_CLOEXEC;
+    let message = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(space)], &mut control, flags)?;
+    let mut rest = Vec::new();
+    for part in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(received) = part {
+            rest.extend(add_received(descriptors, received));
+        }
+    }
+    Ok((message.bytes, rest))
 }

@@ -1,35 +1,35 @@
-//! Whether the kernel's out-of-memory killer has killed a process. Who sent a SIGKILL is nowhere to be read; but the
-//! kernel counts its own before it sends them, for each memory control group (v2: `memory.events`, v1:
+//! Whether the kernel's out-of-memory killer has killed a process. The kernel does not report the sender of a SIGKILL;
+//! but it counts its own before it sends them, for each memory control group (v2: `memory.events`, v1:
 //! `memory.oom_control`) and for the whole system (`/proc/vmstat`).
 //!
-//! Where the program's own group has not counted one since the worker was started, it was somebody else. Where it has
-//! counted more than were told of workers since then, it was the kernel. Of the system's count only the first holds:
-//! the one more may have been any process.
+//! If the program's own group has counted none since the worker was started, another process sent it. If it has counted
+//! more than were reported for workers since then, the kernel did. Of the system's count only the first holds: the one
+//! more may have been any process.
 
-use super::descriptors::Descriptor;
+use super::fork_registry::TrackedFd;
 use std::fs::{File, read_to_string};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-/// How things stood when a worker was started.
+/// The count when a worker was started.
 #[derive(Debug)]
 pub(crate) struct Before {
     counter: Arc<Counter>,
     counted: u64,
-    told: u64,
+    reported: u64,
 }
 
 /// The kernel's counter, open as long as there are workers.
 #[derive(Debug)]
 struct Counter {
-    file: Descriptor,
+    file: TrackedFd,
     is_of_group: bool,
-    /// How many of its kills were told of workers.
-    told: Mutex<u64>,
+    /// How many of its kills were reported as a worker's end.
+    reported: Mutex<u64>,
 }
 
 impl Before {
-    /// To be made when a worker is started.
+    /// Call this when a worker is started.
     pub(crate) fn now() -> Option<Self> {
         static CURRENT: Mutex<Weak<Counter>> = Mutex::new(Weak::new());
         let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,21 +46,22 @@ impl Before {
     }
 
     fn of(counter: &Arc<Counter>) -> Option<Self> {
-        let told = *counter.told.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(Self { counter: Arc::clone(counter), counted: counter.count()?, told })
+        let reported = *counter.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Self { counter: Arc::clone(counter), counted: counter.count()?, reported })
     }
 
-    /// To be asked once for each worker that has died of a SIGKILL which was not ours; `None` where it cannot be told.
+    /// Call this once for each worker that has died of a SIGKILL which was not ours; `None` if the counts do not show
+    /// it.
     pub(crate) fn has_killed_since(&self) -> Option<bool> {
-        let mut told = self.counter.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reported = self.counter.reported.lock().unwrap_or_else(PoisonError::into_inner);
         let more = self.counter.count()?.saturating_sub(self.counted);
-        if more <= *told - self.told {
+        if more <= *reported - self.reported {
             return Some(false);
         }
         if !self.counter.is_of_group {
             return None;
         }
-        *told += 1;
+        *reported += 1;
         Some(true)
     }
 }
@@ -78,8 +79,8 @@ impl Counter {
 
     /// `None` unless there is a count in the file.
     fn of(path: &Path, is_of_group: bool) -> Option<Self> {
-        let [file] = Descriptor::open(|| Ok([File::open(path)?.into()])).ok()?;
-        let counter = Self { file, is_of_group, told: Mutex::new(0) };
+        let [file] = TrackedFd::open(|| Ok([File::open(path)?.into()])).ok()?;
+        let counter = Self { file, is_of_group, reported: Mutex::new(0) };
         counter.count().map(|_| counter)
     }
 
@@ -100,6 +101,20 @@ fn events_of(line: &str) -> Option<PathBuf> {
         _ => return None,
     };
     Some(Path::new(root).join(path.trim_start_matches('/')).join(file))
+}
+
+/// Makes the kernel's OOM killer prefer this process to the one that started it, as if it used so many thousandths more
+/// of all memory. Without `/proc` this has no effect.
+pub(crate) fn prefer(thousandths: u16) {
+    const SCORE: &str = "/proc/self/oom_score_adj";
+    const MOST: i32 = 1000;
+    if thousandths == 0 {
+        return;
+    }
+    let inherited = read_to_string(SCORE).ok().and_then(|score| score.trim().parse::<i32>().ok());
+    if let Some(inherited) = inherited {
+        let _ = std::fs::write(SCORE, (inherited + i32::from(thousandths)).min(MOST).to_string());
+    }
 }
 
 #[cfg(test)]

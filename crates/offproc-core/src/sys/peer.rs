@@ -1,57 +1,61 @@
-//! Who made the socket at the other end, and whether this process may do no more than that one.
-#![allow(unsafe_code)]
+//! Which process made the socket at the other end, and whether this process has no rights that that one lacks.
 
+use super::syscall;
+use crate::error::about;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use rustix::process::{Pid, getegid, geteuid, getgid, getgroups, getppid, getuid};
+use std::error::Error;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
-/// Confirms that a stream socket was made by the parent of this process, with the rights that this process has. The
-/// error is the reason, in words.
-pub(crate) fn must_be_parent(socket: BorrowedFd<'_>) -> Result<(), String> {
-    let peer = of(socket).map_err(|e| format!("its stdin is not a private socket of its parent ({e})"))?;
-    // No number at all: one of the two is in another PID namespace, so nobody can tell whether they are the same.
+/// `getsockopt(SO_PEERCRED)`: confirms that a stream socket was made by the parent of this process, with the rights
+/// that this process has.
+pub(crate) fn must_be_parent(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let peer = of(socket).map_err(|e| about("its stdin is not a private socket of its parent", e))?;
+    // No number at all: one of the two is in another PID namespace, so they cannot be compared.
     let Some(pid) = Pid::from_raw(peer.pid) else {
-        return Err("the socket at its stdin belongs to a process that cannot be seen from here".to_owned());
+        return refused("the socket at its stdin belongs to a process that cannot be seen from its PID namespace");
     };
     if getppid() != Some(pid) {
-        return Err(format!("the socket at its stdin belongs to process {}, not to its parent", peer.pid));
+        return refused(format!("the socket at its stdin belongs to process {}, not to its parent", peer.pid));
     }
     if [getuid(), geteuid()].iter().any(|user| user.as_raw() != peer.uid) {
-        return Err("its parent is another user".to_owned());
+        return refused(format!("its parent runs as another user, {}", peer.uid));
     }
-    // The same user may still have been given more, by a wrapper between the two.
+    // A wrapper between the two may have given more rights to the same user.
     if [getgid(), getegid()].iter().any(|group| group.as_raw() != peer.gid) {
-        return Err("its parent is of another group".to_owned());
+        return refused(format!("its parent runs as another group, {}", peer.gid));
     }
-    if has_more_groups(socket).map_err(|e| format!("its groups could not be compared ({e})"))? {
-        return Err("it is of groups that its parent is not of".to_owned());
+    if has_more_groups(socket).map_err(|e| about("its groups could not be compared with its parent's", e))? {
+        return refused("it is in groups that its parent is not in");
     }
-    if has_more_capabilities(pid).map_err(|e| format!("its capabilities could not be compared ({e})"))? {
-        return Err("it has capabilities that its parent does not have".to_owned());
+    if has_more_capabilities(pid).map_err(|e| about("its capabilities could not be compared with its parent's", e))? {
+        return refused("it has capabilities that its parent does not have");
     }
-    // Its parent may have ended meanwhile, and the number may be another's.
-    if getppid() == Some(pid) { Ok(()) } else { Err("its parent has gone".to_owned()) }
+    // The parent may have ended meanwhile, and the number may be another process's.
+    if getppid() == Some(pid) { Ok(()) } else { refused("its parent has ended") }
 }
 
-/// By `libc`, as the process id may be 0.
+fn refused(reason: impl Into<Box<dyn Error + Send + Sync>>) -> io::Result<()> {
+    Err(io::Error::other(reason))
+}
+
+/// True if the socket seems to belong to the process that started this one: the same number (which may be none, if
+/// neither is visible from here), and its user. That suffices to send it the reason why this process is not its worker.
+pub(crate) fn is_parents(socket: BorrowedFd<'_>) -> bool {
+    match of(socket) {
+        Ok(peer) => peer.pid == getppid().map_or(0, Pid::as_raw_pid) && peer.uid == getuid().as_raw(),
+        // A seccomp filter forbids the question. A process without privileges cannot give a filter to a program that
+        // has them.
+        Err(e) => matches!(e.raw_os_error(), Some(libc::EPERM | libc::EACCES | libc::ENOSYS)),
+    }
+}
+
 fn of(socket: BorrowedFd<'_>) -> io::Result<libc::ucred> {
     if sockopt::socket_domain(socket)? != AddressFamily::UNIX || sockopt::socket_type(socket)? != SocketType::STREAM {
         return Err(io::Error::other("it is not a stream socket of this system"));
     }
-    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
-    let mut length = libc::socklen_t::try_from(size_of::<libc::ucred>()).expect("a few bytes");
-    // SAFETY: `peer` is a variable of ours, of the length that is said, and may have any content.
-    let told = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            (&raw mut peer).cast(),
-            &raw mut length,
-        )
-    };
-    if told == 0 { Ok(peer) } else { Err(io::Error::last_os_error()) }
+    syscall::peer_credentials(socket)
 }
 
 fn has_more_groups(socket: BorrowedFd<'_>) -> io::Result<bool> {
@@ -59,35 +63,13 @@ fn has_more_groups(socket: BorrowedFd<'_>) -> io::Result<bool> {
     if ours.is_empty() {
         return Ok(false);
     }
-    // Its parent's may be more.
-    let mut theirs: Vec<libc::gid_t> = vec![0; ours.len().max(64)];
-    loop {
-        let mut length = libc::socklen_t::try_from(size_of_val(&theirs[..])).map_err(io::Error::other)?;
-        // SAFETY: the vector has that many bytes, and any number is a group.
-        let told = unsafe {
-            libc::getsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_PEERGROUPS,
-                theirs.as_mut_ptr().cast(),
-                &raw mut length,
-            )
-        };
-        let count = length as usize / size_of::<libc::gid_t>();
-        match (told, io::Error::last_os_error()) {
-            (0, _) => {
-                theirs.truncate(count);
-                return Ok(ours.iter().any(|group| !theirs.contains(&group.as_raw())));
-            }
-            (_, e) if e.raw_os_error() == Some(libc::ERANGE) && count > theirs.len() => theirs.resize(count, 0),
-            (_, e) => return Err(e),
-        }
-    }
+    let theirs = syscall::peer_groups(socket)?;
+    Ok(ours.iter().any(|group| !theirs.contains(&group.as_raw())))
 }
 
 fn has_more_capabilities(parent: Pid) -> io::Result<bool> {
     use rustix::thread::capabilities;
-    // What root starts has what root may have; nobody had to give it that.
+    // A process that root starts has all of root's capabilities, without a wrapper that added any.
     if geteuid().is_root() {
         return Ok(false);
     }

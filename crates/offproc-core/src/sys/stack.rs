@@ -1,13 +1,13 @@
 //! The stack of the calling thread: how deep it is, and whether there is room for more.
-#![allow(unsafe_code)]
 
+use super::syscall;
 use std::ops::Range;
 
-/// So much every thread has, whatever the system says of it.
+/// Every thread has at least this much, whatever the system reports.
 pub(crate) const LITTLE: usize = 64 << 10;
-/// What is to be left at the end of a stack.
+/// How much to leave at the end of a stack.
 const LEFT: usize = 128 << 10;
-/// What may be used of a stack whose end is not known.
+/// How much to use of a stack whose end is not known.
 const UNKNOWN: usize = 512 << 10;
 
 /// An address in the caller's frame, or next to it.
@@ -30,23 +30,7 @@ pub(crate) fn has_room(start: usize) -> bool {
     }
 }
 
-#[cfg(all(any(target_os = "linux", target_os = "android"), not(miri)))]
-fn of_this_thread() -> Option<Range<usize>> {
-    // SAFETY: an all-zeroes `pthread_attr_t` is valid memory for `pthread_getattr_np`, which initialises it, and is
-    // destroyed where it did; the others only read from it, into variables of ours.
-    unsafe {
-        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
-        if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) != 0 {
-            return None;
-        }
-        let (mut start, mut size) = (std::ptr::null_mut(), 0);
-        let told = libc::pthread_attr_getstack(&raw const attributes, &raw mut start, &raw mut size);
-        libc::pthread_attr_destroy(&raw mut attributes);
-        (told == 0).then(|| start.addr()..start.addr() + size)
-    }
-}
-
-#[cfg(not(all(any(target_os = "linux", target_os = "android"), not(miri))))]
-fn of_this_thread() -> Option<Range<usize>> {
-    None
+/// `pthread_getattr_np`: its lowest address, as far as it may grow, and its end.
+pub(crate) fn of_this_thread() -> Option<Range<usize>> {
+    syscall::pthread_getstack()
 }

@@ -1,12 +1,11 @@
 //! Exit statuses in words.
 
 use std::fmt;
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 /// "exited with code 42", or "was killed by SIGSEGV (core dumped)".
-#[cfg(unix)]
 pub(crate) fn describe(status: ExitStatus, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) => write!(f, "exited with code {code}"),
         (None, Some(signal)) => {
@@ -20,17 +19,7 @@ pub(crate) fn describe(status: ExitStatus, f: &mut fmt::Formatter<'_>) -> fmt::R
     }
 }
 
-/// "exited with code 42".
-#[cfg(not(unix))]
-pub(crate) fn describe(status: ExitStatus, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match status.code() {
-        Some(code) => write!(f, "exited with code {code}"),
-        None => write!(f, "ended with {status}"),
-    }
-}
-
 /// The name of a signal; numbers differ between systems, so each is taken from the system's own headers.
-#[cfg(unix)]
 fn name(signal: i32) -> Option<&'static str> {
     macro_rules! names {
         ($($name:ident)*) => { match signal { $(libc::$name => Some(stringify!($name)),)* _ => None } };
@@ -41,19 +30,16 @@ fn name(signal: i32) -> Option<&'static str> {
 }
 
 /// True for SIGKILL.
-#[cfg(unix)]
 pub(crate) fn is_kill(status: ExitStatus) -> bool {
-    std::os::unix::process::ExitStatusExt::signal(&status) == Some(libc::SIGKILL)
+    status.signal() == Some(libc::SIGKILL)
 }
 
 /// Whether there is a core dump.
-#[cfg(unix)]
 pub(crate) fn core_dumped(status: ExitStatus) -> bool {
-    std::os::unix::process::ExitStatusExt::core_dumped(&status)
+    status.core_dumped()
 }
 
 /// The name of a signal's code; the C libraries do not have them all. Those for a fault are from 1 on.
-#[cfg(unix)]
 pub(crate) fn code_name(signal: i32, code: i32) -> Option<&'static str> {
     let names: &[&str] = match (signal, code) {
         (_, libc::SI_USER) => return Some("SI_USER"),

@@ -1,37 +1,37 @@
-//! What a process has used: CPU time and memory, of this process or another.
-#![allow(unsafe_code)]
+//! CPU time and memory used by this process or another.
 
+use super::syscall;
 use rustix::time::{ClockId, clock_gettime};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-/// The CPU time of this process, all its threads together.
+/// `clock_gettime(CLOCK_PROCESS_CPUTIME_ID)`: the CPU time of this process, all its threads together.
 pub(crate) fn own_cpu_time() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default()
 }
 
-/// The CPU time of the process that has this number now; `None` where there is none.
+/// `clock_getcpuclockid`: the CPU time of the process that has this number now; `None` where there is none.
 pub(crate) fn cpu_time(pid: u32) -> Option<Duration> {
-    let mut clock = 0;
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: both calls write to what they are given, and nothing else.
-    let failed = unsafe {
-        libc::clock_getcpuclockid(pid.cast_signed(), &raw mut clock) != 0
-            || libc::clock_gettime(clock, &raw mut time) != 0
-    };
-    if failed {
-        return None;
-    }
+    let pid = libc::pid_t::try_from(pid).ok()?;
+    let time = syscall::process_cpu_time(pid)?;
     Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
 }
 
-/// The resident memory of this process, in bytes; where the system does not tell, the largest it ever was.
+/// `/proc/self/statm`: the resident memory of this process, in bytes; if the system does not report it, its peak.
 pub(crate) fn own_resident_memory() -> u64 {
     resident("/proc/self/statm").unwrap_or_else(largest_resident)
 }
 
-/// The resident memory of the process that has this number now, in bytes; `None` where the system does not tell.
-pub(crate) fn resident_memory(pid: u32) -> Option<u64> {
-    resident(&format!("/proc/{pid}/statm"))
+/// The resident memory of another process, in bytes; `None` if the system does not report it.
+///
+/// A `/proc` may be of another PID namespace than ours (one above it, as in a container that was given the host's),
+/// where our number for the process is another process's. So this gets the number there from the pidfd
+/// (`/proc/self/fdinfo`).
+pub(crate) fn resident_memory(pidfd: &impl AsRawFd) -> Option<u64> {
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
+    let number = info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse::<i32>().ok()?;
+    // 0 for a process that is not visible there, -1 for one that has ended.
+    if number > 0 { resident(&format!("/proc/{number}/statm")) } else { None }
 }
 
 fn resident(statm: &str) -> Option<u64> {
@@ -40,14 +40,7 @@ fn resident(statm: &str) -> Option<u64> {
     Some(pages.saturating_mul(rustix::param::page_size() as u64))
 }
 
-/// The largest resident memory this process ever had, in bytes.
+/// `getrusage`: the peak resident memory of this process, in bytes.
 pub(crate) fn largest_resident() -> u64 {
-    // SAFETY: an all-zeroes `rusage` is valid, and `getrusage` fills it in.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
-        usage
-    };
-    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
-    u64::try_from(usage.ru_maxrss).unwrap_or(0) * unit
+    syscall::getrusage_maxrss() * 1024
 }

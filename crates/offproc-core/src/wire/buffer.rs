@@ -1,4 +1,4 @@
-//! Byte buffers that are used again, so that a warm call need not ask the allocator.
+//! Byte buffers that are reused, so that a warm call does not allocate.
 
 use std::cell::RefCell;
 

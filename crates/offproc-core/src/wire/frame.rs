@@ -8,14 +8,14 @@
 //!       16  body
 //! ```
 //!
-//! The decoder does no input or output itself: it hands out space to read into. A length is checked against the
-//! limit, and then believed only as far as bytes have come: memory grows with what was received.
+//! The decoder does no input or output itself: it hands out space to read into. It checks a length against the limit,
+//! and then allocates only as bytes come: memory grows with what was received, not with the length in the header.
 
 use super::buffer;
 use std::{fmt, io};
 
 /// The version of the whole protocol, in every frame.
-pub(crate) const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 3;
 /// The size of a frame's header.
 pub(crate) const HEADER: usize = 16;
 
@@ -35,19 +35,19 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Parent to worker: who we are and how to serve.
+    /// Parent to worker: the parent's build, and how to serve.
     Hello = 1,
     /// Parent to worker: a function and its argument.
     Job = 2,
     /// Parent to fork server, on the socket for requests: fork a worker.
-    Fork = 3,
-    /// Either way, beside shared memory: the descriptors of the next job or answer, and what to let go of.
+    ForkRequest = 3,
+    /// Either way, beside shared memory: the descriptors of the next job or answer, and the buffers to unmap.
     Attached = 4,
-    /// Worker to parent: it is of the same build, and begins to run what it is to run first.
+    /// Worker to parent: it is of the same build, and begins to run `init` or `preload`.
     Welcome = 16,
     /// Worker to parent: it is of the same build, and waits for jobs.
     Ready = 17,
-    /// Worker to parent: it will not serve, with the reason.
+    /// Worker to parent: it refuses to serve, with the reason.
     Refused = 18,
     /// Worker to parent: the result of the job.
     Done = 19,
@@ -55,14 +55,29 @@ kinds! {
     Failed = 20,
     /// Worker to parent, after the answer: it stays for another job.
     Stays = 21,
-    /// Worker to parent: it leaves, and takes no job any more.
+    /// Worker to parent: it leaves, and takes no further job.
     Leaves = 22,
     /// Fork server to parent, on the new worker's connection: its process, with a pidfd.
     Forked = 23,
     /// Fork server to parent, on the socket for requests: a worker has ended.
     Ended = 24,
-    /// Worker to parent: it begins to give up what its jobs are not to have.
+    /// Worker to parent: it enters the sandbox.
     Sandboxes = 25,
+    /// Worker to parent, over a stream: results of a chunk that goes on.
+    Part = 26,
+    /// Worker to parent: the results of a chunk, or the rest of them.
+    Items = 27,
+    /// Worker to parent: the same, and the worker ends, as the last item's panic has aborted it.
+    LastItems = 28,
+    /// Worker to parent: it makes its state.
+    MakesState = 29,
+}
+
+impl Kind {
+    /// Whether it has results of a chunk.
+    pub(crate) fn is_of_chunk(self) -> bool {
+        matches!(self, Self::Part | Self::Items | Self::LastItems)
+    }
 }
 
 /// A whole frame, in a buffer of its own.
@@ -71,12 +86,19 @@ pub(crate) struct Frame {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    // There was no memory for its body, of so many bytes.
+    lost: Option<usize>,
 }
 
 impl Frame {
     /// A frame whose body is all of the buffer.
     pub(crate) fn of_body(kind: Kind, body: Vec<u8>) -> Self {
-        Self { kind, start: 0, end: body.len(), buffer: body }
+        Self { kind, start: 0, end: body.len(), buffer: body, lost: None }
+    }
+
+    /// How many bytes its body had, where there was no memory for them.
+    pub(crate) fn lost(&self) -> Option<usize> {
+        self.lost
     }
 
     pub(crate) fn body(&self) -> &[u8] {
@@ -119,6 +141,15 @@ pub(crate) struct Decoder {
     buffer: Vec<u8>,
     filled: usize,
     limit: usize,
+    lost: Option<Lost>,
+}
+
+/// A frame that there is no memory for: the rest of it is read and discarded.
+#[derive(Debug)]
+struct Lost {
+    kind: Kind,
+    length: usize,
+    left: usize,
 }
 
 impl Decoder {
@@ -126,7 +157,7 @@ impl Decoder {
 
     /// A decoder of frames whose bodies have at most `limit` bytes.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { buffer: Vec::new(), filled: 0, limit }
+        Self { buffer: Vec::new(), filled: 0, limit, lost: None }
     }
 
     /// From here on, bodies may have at most `limit` bytes.
@@ -134,32 +165,61 @@ impl Decoder {
         self.limit = limit;
     }
 
-    /// True when part of a frame has come.
-    pub(crate) fn is_midway(&self) -> bool {
-        self.filled > 0
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
     }
 
-    /// Where to put the bytes that come next; never empty.
+    /// True when part of a frame has come.
+    pub(crate) fn is_midway(&self) -> bool {
+        self.filled > 0 || self.lost.is_some()
+    }
+
+    /// Where to put the bytes that come next; never empty while there is no whole frame.
     pub(crate) fn space(&mut self) -> &mut [u8] {
-        if self.filled == self.buffer.len() {
-            // Twice what has come, but not beyond the frame under way: never what a header merely promises.
-            let mut size = (self.filled * 2).max(Self::FIRST);
-            if let Ok(Some((_, end))) = self.header() {
-                size = size.min(end.max(self.filled + 1));
-            }
-            self.buffer.resize(size, 0);
+        if self.lost.is_none() && self.filled == self.buffer.len() {
+            self.grow();
         }
-        &mut self.buffer[self.filled..]
+        match &self.lost {
+            Some(lost) => &mut self.buffer[..lost.left.min(Self::FIRST)],
+            None => &mut self.buffer[self.filled..],
+        }
+    }
+
+    fn grow(&mut self) {
+        // Twice what has come, but not beyond the current frame: never the length that a header promises.
+        let mut size = (self.filled * 2).max(Self::FIRST);
+        let header = self.header().ok().flatten();
+        if let Some((_, end)) = header {
+            size = size.min(end.max(self.filled + 1));
+        }
+        match (self.buffer.try_reserve_exact(size - self.filled), header) {
+            (Err(_), Some((kind, end))) if self.filled < end => {
+                self.lost = Some(Lost { kind, length: end - HEADER, left: end - self.filled });
+                self.filled = 0;
+                self.buffer = vec![0; Self::FIRST];
+            }
+            _ => self.buffer.resize(size, 0),
+        }
     }
 
     /// Notes that the first `count` bytes of [`space`](Self::space) were filled.
     pub(crate) fn advance(&mut self, count: usize) {
-        self.filled += count;
+        match &mut self.lost {
+            Some(lost) => lost.left -= count,
+            None => self.filled += count,
+        }
         assert!(self.filled <= self.buffer.len());
     }
 
     /// The next whole frame, when all of it has come.
     pub(crate) fn next(&mut self) -> io::Result<Option<Frame>> {
+        if let Some(Lost { kind, length, left }) = self.lost {
+            if left > 0 {
+                return Ok(None);
+            }
+            self.lost = None;
+            return Ok(Some(Frame { kind, buffer: Vec::new(), start: 0, end: 0, lost: Some(length) }));
+        }
         let Some((kind, end)) = self.header()? else { return Ok(None) };
         if self.filled < end {
             return Ok(None);
@@ -168,10 +228,10 @@ impl Decoder {
         rest.extend_from_slice(&self.buffer[end..self.filled]);
         self.filled = rest.len();
         let buffer = std::mem::replace(&mut self.buffer, rest);
-        Ok(Some(Frame { kind, buffer, start: HEADER, end }))
+        Ok(Some(Frame { kind, buffer, start: HEADER, end, lost: None }))
     }
 
-    /// What the header says, when it has come: the kind and where the frame ends.
+    /// The header, when it has come: the kind, and where the frame ends.
     fn header(&self) -> io::Result<Option<(Kind, usize)>> {
         let Some(header) = self.buffer[..self.filled].first_chunk::<HEADER>() else { return Ok(None) };
         let bad = |what: String| Err(io::Error::new(io::ErrorKind::InvalidData, what));

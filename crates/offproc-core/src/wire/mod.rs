@@ -1,13 +1,12 @@
-//! What both sides share: frames, messages, and how values and functions travel. `docs/wire-format.md` is its page.
+//! What both processes agree on: frames and their bodies, and the layout of shared memory. `docs/wire-format.md` is its
+//! page.
 
-pub(crate) mod attachments;
-mod bounded;
 pub(crate) mod buffer;
-pub(crate) mod codec;
-pub(crate) mod fork;
+pub(crate) mod fork_server;
 pub(crate) mod frame;
-pub(crate) mod function;
 pub(crate) mod hello;
-pub(crate) mod message;
-pub(crate) mod turn;
+pub(crate) mod items;
+pub(crate) mod log;
+pub(crate) mod marker;
+pub(crate) mod shm;
 pub(crate) mod writer;

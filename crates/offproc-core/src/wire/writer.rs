@@ -1,11 +1,11 @@
-//! Where values are serialised to: a private buffer, or memory that both sides map.
+//! The destination of serialised values: a private buffer, or memory that both sides map.
 #![allow(unsafe_code)]
 
 use std::io;
 
 /// Memory that can be made larger.
 pub(crate) trait Room {
-    /// Makes room for at least `needed` bytes and keeps the first `used` ones. The new place and its size.
+    /// Makes room for at least `needed` bytes and keeps the first `used` ones. Returns the new address and size.
     fn grow(&mut self, used: usize, needed: usize) -> io::Result<(*mut u8, usize)>;
 }
 
@@ -46,7 +46,7 @@ impl<'a> Writer<'a> {
         self.error = None;
     }
 
-    /// Why there was no more room, when it was not the limit.
+    /// Why there was no more room, if not because of the limit.
     pub(crate) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }
@@ -63,12 +63,20 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Overwrites bytes that are there.
+    pub(crate) fn patch<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
+        assert!(at.checked_add(N).is_some_and(|end| end <= self.written), "it is written already");
+        // SAFETY: within what is written, as just checked; see `extend` for the rest.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.add(at), N) };
+    }
+
     #[cold]
     fn make_room(&mut self, more: usize) -> Result<(), Full> {
         let needed = self.written.checked_add(more).filter(|needed| *needed <= self.limit).ok_or(Full)?;
-        // Twice as much as before, so that a large value is not moved for each of its parts.
+        // Twice as much as before, so that a large value is not moved for each of its parts; less if the limit is
+        // lower.
         let wanted = needed.max(self.capacity.saturating_mul(2)).min(self.limit);
-        match self.room.grow(self.written, wanted) {
+        match self.room.grow(self.written, wanted).or_else(|_| self.room.grow(self.written, needed)) {
             Ok((start, capacity)) => {
                 (self.start, self.capacity) = (start, capacity.min(self.limit));
                 Ok(())
@@ -83,7 +91,7 @@ impl<'a> Writer<'a> {
 
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
-        // A `Vec` learns its length by this; it cannot fail, as nothing grows.
+        // Sets the length of a `Vec`; it cannot fail, as nothing grows.
         let _ = self.room.grow(self.written, self.written);
     }
 }
@@ -91,24 +99,6 @@ impl Drop for Writer<'_> {
 /// There is no more room.
 #[derive(Debug)]
 pub(crate) struct Full;
-
-impl postcard::ser_flavors::Flavor for &mut Writer<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        self.extend(data).map_err(|Full| postcard::Error::SerializeBufferFull)
-    }
-
-    #[inline]
-    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
-        self.extend(&[data]).map_err(|Full| postcard::Error::SerializeBufferFull)
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
 
 #[cfg(test)]
 mod tests;

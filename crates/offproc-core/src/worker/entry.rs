@@ -1,82 +1,104 @@
-//! The way into a worker: who becomes one, and who is refused.
+//! The entry of a worker: which process becomes one, and which refuses.
 
-use super::serve;
-use crate::sys::{descriptors, environment, peer, signals, usage};
-use crate::wire::hello::MARKER;
+use super::life::live;
+use crate::job::codec;
+use crate::role::{self, EXIT_REFUSED};
+use crate::sys::backtrace::{self, Module};
+use crate::sys::fork::exit_at_once;
+use crate::sys::image::is_in_executable;
+use crate::sys::spawn::close_all_but;
+use crate::sys::{descriptors, environment, executable, fd_numbers, lifeline, peer, signals, stderr, stdio, usage};
+use crate::wire::frame::{self, Kind};
+use crate::wire::marker::{self, Addressee, MARKER};
+use rustix::net::SendFlags;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// The exit code of a process that was marked as a worker but is not one, and of a worker that lost its parent's
-/// language.
-pub(crate) const REFUSED: i32 = 78;
-
-static INITIALISED: AtomicBool = AtomicBool::new(false);
-static DEPTH: AtomicU32 = AtomicU32::new(0);
-
-/// True once the program has shown that its workers would find the way here.
-pub(crate) fn is_initialised() -> bool {
-    INITIALISED.load(Ordering::Relaxed)
-}
-
-/// 0 in the program, 1 in its workers, 2 in theirs.
-pub(crate) fn depth() -> u32 {
-    DEPTH.load(Ordering::Relaxed)
-}
-
-pub(super) fn set_depth(depth: u32) {
-    DEPTH.store(depth, Ordering::Relaxed);
-}
-
-/// Serves and exits in a worker; returns in any other process. `before` is run in a worker only, before it does
-/// anything that code of the program could see.
+/// Serves and exits in a worker; returns in any other process. `before` runs only in a worker, before anything that the
+/// program's code could observe.
+///
+/// In a shared library it does nothing: a worker would be another program's executable, which does not contain it.
 pub(crate) fn enter(before: impl FnOnce()) {
-    if INITIALISED.swap(true, Ordering::Relaxed) {
+    if !is_in_executable() || !role::initialise() {
         return;
     }
-    let Some(_marker) = environment::take(MARKER) else { return };
-    match claim() {
-        Ok(control) => serve::serve(control, usage::largest_resident(), before),
+    signals::note_ignored();
+    executable::note_directory();
+    let Some(value) = std::env::var_os(MARKER) else { return };
+    let claimed = match marker::addressee(&value.to_string_lossy()) {
+        // Its worker finds the marker, too, and enters by itself.
+        Addressee::AnotherCopy => return,
+        Addressee::AnotherBuild => Err(io::Error::other(
+            "it is of another build than the program that started it, whose executable has been replaced while it ran",
+        )),
+        Addressee::Us => claim(),
+    };
+    environment::remove(MARKER);
+    match claimed {
+        Ok(control) => live(control, usage::largest_resident(), before),
         Err(reason) => {
-            eprintln!(
-                "offproc: {MARKER} is set, but this process is no worker: {reason}. The variable is offproc's own; \
-                 unset it to run the program."
-            );
-            std::process::exit(REFUSED);
+            let stdin = rustix::stdio::stdin();
+            if !(peer::is_parents(stdin) && send_refusal(stdin, &reason.to_string())) {
+                stderr::say(format_args!(
+                    "{MARKER} is set, but this process is not a worker: {reason}. The variable is offproc's own; unset \
+                     it to run the program."
+                ));
+            }
+            exit_at_once(EXIT_REFUSED);
         }
     }
 }
 
-/// Serves and exits in a process that was forked for it by one whose kernel-given word is as good as its own.
-pub(crate) fn enter_forked(control: OwnedFd) -> ! {
+/// Serves and exits in a process that the program, or a fork server that has passed the credential check, has forked
+/// for this, with these `modules` loaded.
+pub(crate) fn enter_forked(control: OwnedFd, modules: Vec<Module>) -> ! {
     signals::reset();
-    let arranged = descriptors::duplicate_high(&control).and_then(|high| {
+    backtrace::set_modules(modules);
+    let arranged = fd_numbers::duplicate_high(&control).and_then(|high| {
         descriptors::restore_standard()?;
+        stdio::forget_inherited();
         Ok(high)
     });
-    drop(control);
     match arranged {
-        Ok(control) => serve::serve(control, 0, || {}),
+        Ok(high) => {
+            drop(control);
+            // It has inherited all descriptors of the program, close-on-exec or not.
+            lifeline::release();
+            close_all_but(&high);
+            live(high, 0, || {})
+        }
         Err(e) => {
-            eprintln!("offproc: the descriptors of a forked worker could not be arranged: {e}");
-            crate::sys::fork::exit_at_once(REFUSED)
+            send_refusal(control.as_fd(), &not_arranged(&e));
+            exit_at_once(EXIT_REFUSED)
         }
     }
+}
+
+fn not_arranged(e: &io::Error) -> String {
+    format!("its descriptors could not be moved ({e})")
+}
+
+/// Sends the parent the reason why this process is not its worker; false if that fails.
+fn send_refusal(connection: BorrowedFd<'_>, reason: &str) -> bool {
+    let mut frame = frame::begin();
+    let encoded = codec::encode_to(reason, &mut frame);
+    frame::finish(Kind::Refused, &mut frame);
+    encoded.is_ok() && rustix::net::send(connection, &frame, SendFlags::NOSIGNAL) == Ok(frame.len())
 }
 
 /// Takes the private connection from stdin, if the kernel confirms that it is the parent's.
-fn claim() -> Result<OwnedFd, String> {
+fn claim() -> io::Result<OwnedFd> {
     if environment::is_privileged_start() {
-        return Err("a set-uid or otherwise privileged program never becomes one".to_owned());
+        return Err(io::Error::other("a set-uid or otherwise privileged program never becomes a worker"));
     }
     let stdin = rustix::stdio::stdin();
     peer::must_be_parent(stdin)?;
-    // Nothing may go wrong for a Ctrl+C from here on.
+    // From here on a Ctrl+C must not end this process.
     signals::reset();
     let take_over = || -> io::Result<OwnedFd> {
-        let control = descriptors::duplicate_high(stdin)?;
+        let control = fd_numbers::duplicate_high(stdin)?;
         descriptors::restore_standard()?;
         Ok(control)
     };
-    take_over().map_err(|e| format!("its descriptors could not be arranged ({e})"))
+    take_over().map_err(|e| io::Error::other(not_arranged(&e)))
 }

@@ -1,17 +1,22 @@
-//! What runs in the worker process.
+//! The worker process.
 
+pub(crate) mod abort_panic;
+pub(crate) mod channel;
+// Miri runs constructors without arguments, and has no workers.
+#[cfg(all(feature = "auto-init", not(miri)))]
+mod constructor;
+mod cpu_placement;
 pub(crate) mod entry;
-pub(crate) mod fork_server;
-mod last_words;
+pub(crate) mod fork_loop;
+mod handshake;
+pub(crate) mod index;
+mod items;
+mod job_loop;
+mod life;
+pub(crate) mod log_writer;
 mod panic;
-pub(crate) mod port;
 mod retirement;
-mod serve;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) mod shared_port;
-#[cfg(any(target_os = "linux", target_os = "android"))]
 mod spin;
+mod stage;
 pub(crate) mod stop;
-pub(crate) mod stream_port;
 mod surroundings;
-pub(crate) mod trampoline;

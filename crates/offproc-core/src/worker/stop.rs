@@ -1,35 +1,41 @@
-//! Whether the job under way is to come to its end.
+//! Whether the current job has passed a soft limit, or is asked to stop by its caller.
 //!
-//! A job that has no soft limit leaves nothing here. One that has is known by a number, so that whoever finds a limit
-//! passed, on any thread and however late, says so of that job and of no other.
+//! A job without soft limits has no state here. One with soft limits has a number, so that a thread which finds a limit
+//! passed, however late, records it for that job and for no other.
 
+use crate::job::limits::SoftLimits;
+use crate::role::depth;
+use crate::sys::messages::is_at_end;
 use crate::sys::usage::{own_cpu_time, own_resident_memory};
-use crate::wire::message::SoftLimits;
+use crate::wire::hello::DEEPEST;
 use rustix::time::{ClockId, clock_gettime};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// How often, in nanoseconds, it is looked at what takes a system call to know.
+/// How often, in nanoseconds, to measure what takes a system call.
 const INTERVAL: u64 = 1_000_000;
 
-/// The number of the job under way, if it has soft limits, or else 0.
+/// The number of the current job, if it has soft limits, or else 0.
 static JOB: AtomicU64 = AtomicU64::new(0);
-/// The last job that was found past one.
+/// The number of the last job that was found past a limit.
 static PAST: AtomicU64 = AtomicU64::new(0);
-// The limits of the job, as points on their scales; `u64::MAX`: none.
+// The limits of the job, as absolute values; `u64::MAX`: none.
 static DEADLINE: AtomicU64 = AtomicU64::new(0);
 static CPU: AtomicU64 = AtomicU64::new(0);
 static MEMORY: AtomicU64 = AtomicU64::new(0);
-/// When to look again.
+/// When to measure again.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// True when the job that asks is to come to its end: a soft limit of it has passed.
+/// True if the calling job should end: it has passed one of its soft limits, or its call was dropped and has a
+/// [`cancel_grace`](https://docs.rs/offproc/latest/offproc/struct.RunSync.html#method.cancel_grace).
 ///
-/// Once true, it stays so until the job ends. It is for jobs that can stop early, in the loop where they spend their
-/// time, and may be called from any thread of the worker. Nothing happens to a job that does not ask, or goes on; that
-/// is what hard limits are for.
+/// Once true, it stays true until the job ends. Call it in jobs that can stop early, in the loop where they spend their
+/// time, from any thread of the worker. Nothing happens to a job that does not call it, or goes on: use hard limits for
+/// that.
 ///
-/// Cheap: a load where the job has no soft limit, and some tens of nanoseconds on average where it has. Outside a
+/// It is cheap: a load if the job has no soft limit, and some tens of nanoseconds on average if it has. Outside a
 /// worker it is always false.
 ///
 /// # Examples
@@ -66,15 +72,32 @@ fn is_past(job: u64) -> bool {
     if !past && now >= NEXT.load(Ordering::Relaxed) {
         NEXT.store(now + INTERVAL, Ordering::Relaxed);
         let is_set = |limit: &AtomicU64| limit.load(Ordering::Relaxed) != u64::MAX;
-        past = is_set(&CPU) && is_over(&CPU, nanoseconds(own_cpu_time()))
+        past = is_asked()
+            || is_set(&CPU) && is_over(&CPU, nanoseconds(own_cpu_time()))
             || is_set(&MEMORY) && is_over(&MEMORY, own_resident_memory());
     }
-    // The limits may have been those of the job after it.
+    // The limits just read may have been those of the next job.
     let past = past && JOB.load(Ordering::Acquire) == job;
     if past {
         PAST.store(job, Ordering::Relaxed);
     }
     past
+}
+
+/// The connection on which the parent asks a job to stop, by shutting its direction down. One for each depth, set once:
+/// a worker that was forked by a worker inherits that one's memory, in whatever state its threads have left it.
+static CONNECTIONS: [OnceLock<Arc<OwnedFd>>; DEEPEST as usize + 1] = [const { OnceLock::new() }; DEEPEST as usize + 1];
+
+/// From now on, the jobs of this worker are asked to stop on this connection.
+pub(crate) fn listen(connection: Arc<OwnedFd>) {
+    if let Some(own) = CONNECTIONS.get(depth() as usize) {
+        let _ = own.set(connection);
+    }
+}
+
+/// Whether the parent asks the job to stop. The job is there as a whole, so nothing else is on its way.
+fn is_asked() -> bool {
+    CONNECTIONS.get(depth() as usize).and_then(OnceLock::get).is_some_and(is_at_end)
 }
 
 /// Sets the soft limits of the job that begins; they end with the value.
@@ -93,7 +116,7 @@ pub(crate) fn limit(soft: &SoftLimits) -> Limited {
     Limited
 }
 
-/// While it lives, the job under way has soft limits.
+/// While this lives, the current job has soft limits.
 pub(crate) struct Limited;
 
 impl Drop for Limited {
@@ -102,7 +125,7 @@ impl Drop for Limited {
     }
 }
 
-/// Nothing is under way in this process, whatever it is a fork of.
+/// Forgets the current job, in a fork of the process that ran it.
 pub(crate) fn forget() {
     JOB.store(0, Ordering::Release);
 }

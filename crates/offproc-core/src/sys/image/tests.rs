@@ -53,5 +53,19 @@ fn offsets_beyond_all_memory_are_refused() {
 #[test]
 fn the_build_is_the_same_each_time() {
     assert_eq!(Image::read().build(), Image::current().build());
+    let itself = File::open(std::env::current_exe().unwrap()).unwrap();
+    assert_eq!(build_of(&itself).unwrap(), Image::current().build(), "in memory and in the file");
+    let other = File::open("/bin/sh").unwrap();
+    assert_ne!(build_of(&other).unwrap(), Image::current().build());
+    assert!(build_of(&File::open("/dev/null").unwrap()).is_err(), "no executable at all");
     assert_ne!(Image::current().build(), Fingerprint::new().0, "nothing of the executable is in it");
+}
+
+#[test]
+#[cfg(target_env = "gnu")]
+fn each_address_is_of_the_object_that_was_loaded_there() {
+    assert_eq!(object_at(here as fn() as usize), Some(PathBuf::new()), "the main program has no name");
+    let libc = object_at(libc::getpid as unsafe extern "C" fn() -> libc::pid_t as usize).unwrap();
+    assert!(libc.to_string_lossy().contains("libc"), "{libc:?}");
+    assert_eq!(object_at(1), None);
 }

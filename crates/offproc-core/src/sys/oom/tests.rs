@@ -12,7 +12,7 @@ fn set(file: &Path, count: u64) {
 }
 
 #[test]
-fn each_kill_is_told_of_one_worker() {
+fn each_kill_is_reported_for_one_worker() {
     let (file, counter) = counter("group", true);
     let workers = [(); 3].map(|()| Before::of(&counter).unwrap());
     assert_eq!(workers[0].has_killed_since(), Some(false));

@@ -39,7 +39,7 @@ fn header(version: u8, kind: u8, length: u64) -> [u8; HEADER] {
 
 #[test]
 fn a_header_is_what_its_page_says() {
-    let mut expected = vec![2, 19, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0];
+    let mut expected = vec![3, 19, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0];
     expected.extend_from_slice(b"abc");
     assert_eq!(packed(Kind::Done, b"abc"), expected);
 }
@@ -53,8 +53,8 @@ fn every_kind_comes_back_from_its_byte() {
 }
 
 #[test]
-fn bad_headers_are_told_apart() {
-    assert_eq!(error_of(header(1, 1, 0), 9), "the other side speaks version 1 of the protocol, this one 2");
+fn bad_headers_are_distinguished() {
+    assert_eq!(error_of(header(1, 1, 0), 9), "the other side speaks version 1 of the protocol, this one 3");
     assert_eq!(error_of(header(VERSION, 99, 0), 9), "a frame of unknown kind 99");
     assert_eq!(error_of(header(VERSION, 1, 10), 9), "a frame of 10 bytes is above the limit of 9 bytes");
     assert!(error_of(header(VERSION, 1, u64::MAX), usize::MAX - HEADER).contains("above the limit"));
@@ -124,7 +124,10 @@ proptest! {
 
     #[test]
     fn any_bytes_are_frames_or_an_error(
-        start in prop_oneof![Just(vec![]), (1_u8..25, 0_u64..300).prop_map(|(kind, size)| header(VERSION, kind, size).to_vec())],
+        start in prop_oneof![
+            Just(vec![]),
+            (1_u8..25, 0_u64..300).prop_map(|(kind, size)| header(VERSION, kind, size).to_vec()),
+        ],
         more in proptest::collection::vec(any::<u8>(), 0..600),
     ) {
         let mut decoder = Decoder::new(200);

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// A room that is as large as it will ever be.
+/// A room that cannot grow.
 struct Fixed(Vec<u8>);
 
 impl Room for Fixed {
@@ -10,7 +10,7 @@ impl Room for Fixed {
     }
 }
 
-/// A buffer as one that was used before: nothing in it, and a capacity of at least so much.
+/// A reused buffer: empty, with at least this capacity.
 fn recycled(capacity: usize) -> Vec<u8> {
     let mut buffer = vec![0xee; capacity];
     buffer.clear();
@@ -55,7 +55,7 @@ fn nothing_fits_into_no_bytes() {
     assert!(writer.take_error().is_none(), "it was the limit");
     writer.extend(&[]).unwrap();
     drop(writer);
-    assert_eq!(room, []);
+    assert!(room.is_empty());
 }
 
 #[test]
@@ -109,6 +109,31 @@ fn truncating_makes_room_again() {
     writer.extend(&[6, 7]).unwrap();
     drop(writer);
     assert_eq!(room, [1, 6, 7]);
+}
+
+#[test]
+fn bytes_that_are_there_are_written_over() {
+    let mut room = vec![1, 2, 3];
+    let mut writer = Writer::new(&mut room, 3, usize::MAX).unwrap();
+    writer.extend(&[4, 5]).unwrap();
+    writer.patch(1, [8, 9]);
+    writer.patch(4, [7]);
+    writer.patch(5, []);
+    drop(writer);
+    assert_eq!(room, [1, 8, 9, 4, 7]);
+}
+
+#[test]
+fn nothing_is_written_over_beyond_what_is_there() {
+    for at in [2, 3, usize::MAX] {
+        let written = std::panic::catch_unwind(|| {
+            let mut room = Vec::with_capacity(100);
+            let mut writer = Writer::new(&mut room, 0, usize::MAX).unwrap();
+            writer.extend(&[1, 2, 3]).unwrap();
+            writer.patch(at, [0; 2]);
+        });
+        assert!(written.is_err(), "{at}");
+    }
 }
 
 #[test]

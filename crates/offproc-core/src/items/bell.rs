@@ -1,0 +1,114 @@
+//! The socket pair of an item channel: a byte on it wakes the end that sleeps, and its end shows that the other end is
+//! gone, however its process has ended.
+
+use crate::parent::background;
+use crate::parent::channel::registered::Registered;
+use crate::parent::lookout::Lookout;
+use crate::parent::runtime::RuntimeSelector;
+use crate::sys::discard::{discard, receive_with};
+use crate::sys::fork::is_forked;
+use crate::sys::fork_registry::TrackedFd;
+use crate::sys::messages::{is_at_end, retry};
+use crate::wire::items::words::Bell;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketType, sockopt};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::task::{Context, Poll};
+
+/// How often it is read in one go. An end that rings more often is hostile.
+const MOST_READS: usize = 16;
+
+/// One end of the pair.
+#[derive(Debug)]
+pub(super) struct SocketBell(Registered);
+
+/// What a look at it has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rung {
+    /// The other end may have news.
+    News,
+    /// The other end is gone.
+    End,
+}
+
+impl SocketBell {
+    pub(super) fn new(socket: TrackedFd) -> Self {
+        Self(Registered::new(socket))
+    }
+
+    /// A socket from another process, which is not trusted.
+    pub(super) fn open(socket: OwnedFd) -> io::Result<Self> {
+        let is_unix_stream = sockopt::socket_domain(&socket).is_ok_and(|domain| domain == AddressFamily::UNIX)
+            && sockopt::socket_type(&socket).is_ok_and(|kind| kind == SocketType::STREAM);
+        if is_unix_stream {
+            Ok(Self::new(socket.into()))
+        } else {
+            discard([socket]);
+            Err(io::Error::new(io::ErrorKind::InvalidData, "it is not an end of a channel"))
+        }
+    }
+
+    pub(super) fn descriptor(&self) -> &TrackedFd {
+        self.0.descriptor()
+    }
+
+    /// Takes what there is, without waiting.
+    pub(super) fn silence(&self) -> Rung {
+        let (mut space, mut descriptors) = ([0; 256], Vec::new());
+        for _ in 0..MOST_READS {
+            let read = retry(|| receive_with(self.descriptor(), &mut space, &mut descriptors, RecvFlags::DONTWAIT));
+            if !descriptors.is_empty() {
+                discard(descriptors.drain(..));
+            }
+            match read {
+                Ok(1..) => {}
+                Err(Errno::AGAIN) => return Rung::News,
+                Ok(0) | Err(_) => return Rung::End,
+            }
+        }
+        Rung::News
+    }
+
+    /// Whether the other end is gone, as far as can be seen without waiting.
+    pub(super) fn has_ended(&self) -> bool {
+        is_at_end(self.descriptor())
+    }
+
+    /// Ready once there may be news. Look at the words before and after.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, runtime: &RuntimeSelector) -> Poll<io::Result<Rung>> {
+        let polled = if is_forked() {
+            // Where neither offproc's threads are nor those of the program's runtime.
+            self.0.poll_readable(cx, &RuntimeSelector::only(Lookout))?
+        } else {
+            self.0.poll_readable(cx, runtime)?
+        };
+        if self.0.is_doubted() {
+            // It finds reactors that do not run; a worker has none until now.
+            let _ = background::ensure();
+        }
+        // Time that is paused goes on while a task waits for items, as it does for a socket.
+        self.0.let_clock_run();
+        match polled {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => Poll::Ready(Ok(self.silence())),
+        }
+    }
+
+    /// The wait is over.
+    pub(super) fn rest(&mut self) {
+        self.0.rest();
+    }
+
+    /// The other end sees the end, whichever processes have copies of this one.
+    pub(super) fn shut_down(&self) {
+        let _ = rustix::net::shutdown(self.descriptor(), Shutdown::Both);
+    }
+}
+
+impl Bell for SocketBell {
+    fn ring(&self) {
+        // Without room for a byte, there are some that were not read. Without the other end, there is no one to wake.
+        let _ = retry(|| rustix::net::send(self.descriptor(), &[1], SendFlags::NOSIGNAL | SendFlags::DONTWAIT));
+    }
+}

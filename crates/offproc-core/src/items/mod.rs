@@ -1,0 +1,13 @@
+//! Item channels: what `offproc::channel` makes. Their ends may be in any two processes of a program and its workers.
+
+mod bell;
+pub(crate) mod channel;
+mod end;
+mod receive;
+pub(crate) mod receiver;
+mod send;
+mod send_queue;
+pub(crate) mod sender;
+mod spin;
+#[cfg(test)]
+mod tests;

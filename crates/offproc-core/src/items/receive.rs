@@ -1,0 +1,136 @@
+//! The receiver's end of the rings.
+
+use super::bell::SocketBell;
+use crate::sys::ring_memory::{FIRST, Ring, RingMemory};
+use crate::wire::items::entry::{Entry, HEADER, size_of_item};
+use crate::wire::items::words::Position;
+use std::io;
+
+/// A ring of more than `2^KEPT` bytes keeps no pages of items that were received.
+const KEPT: u32 = 24;
+/// More entries than that never come between two items.
+const MOVES: u32 = 4;
+
+/// Reads items.
+#[derive(Debug)]
+pub(crate) struct RingReceiver {
+    memory: RingMemory,
+    ring: Ring,
+    capacity: u64,
+    own: Position,
+    /// The sender's position, as last seen.
+    tail: u64,
+}
+
+/// What the receiver finds.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// An item, in the buffer.
+    Item,
+    Empty,
+    /// Nothing, and the sender is gone.
+    End,
+    /// There was an item, and there is no memory for it.
+    Lost(io::Error),
+    /// The sender has written what no sender writes.
+    Violation,
+}
+
+impl RingReceiver {
+    /// A new channel's, or one that has moved to this process.
+    pub(crate) fn new(memory: RingMemory, capacity: u64) -> io::Result<Self> {
+        let own = memory.words().receiver.load().checked()?;
+        Ok(Self { ring: memory.ring(own.ring)?, capacity, own, tail: own.bytes, memory })
+    }
+
+    pub(crate) fn memory(&self) -> &RingMemory {
+        &self.memory
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// True if there is something to take, or was at the last look.
+    #[inline]
+    pub(crate) fn look(&mut self) -> bool {
+        if self.tail == self.own.bytes {
+            self.tail = self.memory.words().sender.bytes();
+        }
+        self.tail != self.own.bytes
+    }
+
+    /// As [`take`](Self::take), after having asked for the bell: if there is still nothing, it will ring.
+    pub(crate) fn take_asleep(&mut self, into: &mut Vec<u8>, bell: &SocketBell) -> Taken {
+        let words = self.memory.words();
+        if words.is_sender_gone() {
+            // It may have sent something just before.
+            return match self.take(into, bell) {
+                Taken::Empty => Taken::End,
+                taken => taken,
+            };
+        }
+        words.receiver_sleeps();
+        // For its order: `look` has a weaker one.
+        let _ = words.sender.items();
+        if self.look() {
+            self.memory.words().receiver_wakes();
+        }
+        self.take(into, bell)
+    }
+
+    /// The next item.
+    #[inline]
+    pub(crate) fn take(&mut self, into: &mut Vec<u8>, bell: &SocketBell) -> Taken {
+        if !self.look() {
+            return Taken::Empty;
+        }
+        let taken = self.take_next(into);
+        if !matches!(taken, Taken::Violation) {
+            self.own.items = self.own.items.wrapping_add(1);
+            self.memory.words().publish_received(self.own, bell);
+        }
+        taken
+    }
+
+    fn take_next(&mut self, into: &mut Vec<u8>) -> Taken {
+        for _ in 0..MOVES {
+            let there = self.tail.wrapping_sub(self.own.bytes);
+            // What is no multiple of 8, or goes backwards, is never written.
+            if there < HEADER || there % 8 != 0 || there > u64::MAX / 2 {
+                return Taken::Violation;
+            }
+            let offset = self.ring.offset(self.own.bytes);
+            let to_end = self.ring.size() - offset;
+            match Entry::from_word(self.ring.load(offset)) {
+                Some(Entry::Rewind) if to_end <= there => self.own.bytes += to_end,
+                Some(Entry::Move(number)) => {
+                    let Ok(next) = self.memory.ring(number) else { return Taken::Violation };
+                    if self.ring.number() != FIRST {
+                        self.memory.give_back(&self.ring, 0..self.ring.size());
+                    }
+                    self.ring = next;
+                    self.own.ring = number;
+                    self.own.bytes += HEADER;
+                }
+                Some(Entry::Item(length)) if size_of_item(length) <= there.min(to_end) => {
+                    return self.take_item(offset, length, into);
+                }
+                _ => return Taken::Violation,
+            }
+        }
+        Taken::Violation
+    }
+
+    #[inline]
+    fn take_item(&mut self, offset: u64, length: u64, into: &mut Vec<u8>) -> Taken {
+        let copied = self.ring.copy_out(offset + HEADER, length as usize, into);
+        let size = size_of_item(length);
+        if self.ring.number() > KEPT {
+            // Before the sender gets the room.
+            self.memory.give_back(&self.ring, offset..offset + size);
+        }
+        self.own.bytes += size;
+        copied.map_or_else(Taken::Lost, |()| Taken::Item)
+    }
+}

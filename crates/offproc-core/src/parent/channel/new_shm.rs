@@ -1,0 +1,50 @@
+//! Shared memory that is made for a worker to come.
+
+use super::parent_channel::ParentChannel;
+use super::shm::ParentShm;
+use super::stream::ParentStream;
+use crate::sys::fork_registry::TrackedFd;
+use crate::sys::shared_memory::{SharedMemory, doorbell, has_futexes};
+use std::io;
+
+/// The parent's side of the memory that it will share with a worker.
+pub(crate) struct NewShm {
+    memory: SharedMemory,
+    doorbell: TrackedFd,
+    theirs: Vec<TrackedFd>,
+}
+
+impl NewShm {
+    /// Memory for messages of up to `limit` bytes. `None` where the system does not offer all that it takes (an old
+    /// kernel, one that forbids it, or a limit on the size of files).
+    pub(crate) fn create(limit: usize) -> io::Result<Option<Self>> {
+        if !has_futexes() {
+            return Ok(None);
+        }
+        let create = || {
+            let (memory, theirs) = SharedMemory::create(limit)?;
+            let (doorbell, their_doorbell) = doorbell()?;
+            Ok(Self { memory, doorbell, theirs: vec![theirs, their_doorbell] })
+        };
+        match create() {
+            Ok(memory) => Ok(Some(memory)),
+            Err(e) if is_short(&e) => Err(e),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The worker's descriptors, which go with its hello.
+    pub(crate) fn take_theirs(&mut self) -> Vec<TrackedFd> {
+        std::mem::take(&mut self.theirs)
+    }
+
+    /// `spins`: whether to look for an answer before parking.
+    pub(crate) fn into_channel(self, stream: ParentStream, limit: usize, spins: bool) -> Box<dyn ParentChannel> {
+        Box::new(ParentShm::new(self.memory, self.doorbell, stream, limit, spins))
+    }
+}
+
+/// Without descriptors or memory, which the worker will want, too.
+fn is_short(e: &io::Error) -> bool {
+    matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+}

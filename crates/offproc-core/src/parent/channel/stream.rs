@@ -1,0 +1,400 @@
+//! The portable transport: frames over a private socket pair; the parent reads while it writes. Every worker begins
+//! with it; with shared memory, it is only for the handshake and for descriptors.
+
+use super::event::{Awaited, ChannelEvent, MayHangUp, RetireDecision};
+use super::parent_channel::{Encoded, ParentChannel, WriteJob, encoded_or, no_room};
+use super::registered::Registered;
+use crate::error::EncodeError;
+use crate::job::attachments::{Incoming, Outgoing};
+use crate::job::chunk;
+use crate::job::message::Answer;
+use crate::parent::runtime::RuntimeSelector;
+use crate::sys::discard::{discard, receive_with};
+use crate::sys::fork_registry::{SocketEnd, TrackedFd, WeakFd};
+use crate::sys::messages::{MAX_FDS, RESET_MEANS_UNREAD, Unsent, retry, send_with};
+use crate::wire::buffer;
+use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
+use crate::wire::writer::Writer;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+/// A channel over a stream socket.
+#[derive(Debug)]
+pub(crate) struct ParentStream {
+    socket: Registered,
+    // The current frame, and how much of it is sent.
+    out: Vec<u8>,
+    sent: usize,
+    reading: Reading,
+    // This side sends no more of it: then the worker leaves.
+    is_cut_off: bool,
+    // The descriptors that go with its first byte.
+    attached: Vec<TrackedFd>,
+    decoder: Decoder,
+    // The descriptors that came with frames and were not taken yet.
+    received: Vec<OwnedFd>,
+    outgoing: Outgoing,
+    // Of the current job, if it is a chunk: what came of its answer.
+    parts: Option<Vec<u8>>,
+}
+
+/// How far the worker may have read the last frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Nothing shows that the worker has begun to read it. Unread bytes on the connection are of this frame.
+    Unbegun,
+    /// Nor does anything here: there was no room for the rest of it.
+    Blocked,
+    /// The worker may have read it: there was room again, or something has come since, or something else was sent.
+    MayHaveBegun,
+}
+
+/// The events of the connection.
+#[derive(Debug)]
+pub(crate) enum FrameEvent {
+    Frame(Frame),
+    /// See [`ChannelEvent`] for this one and those below.
+    NotTaken,
+    NotSent(io::Error),
+    HungUp,
+    Violation(String),
+}
+
+impl MayHangUp for FrameEvent {
+    const HUNG_UP: Self = Self::HungUp;
+
+    fn is_hang_up(&self) -> bool {
+        matches!(self, Self::HungUp)
+    }
+}
+
+impl ParentStream {
+    /// A channel that begins with a hello and the descriptors that go with it.
+    pub(crate) fn new(socket: TrackedFd, hello: Vec<u8>, attached: Vec<TrackedFd>, limit: usize) -> Self {
+        Self {
+            socket: Registered::new(socket),
+            out: hello,
+            sent: 0,
+            reading: Reading::Unbegun,
+            is_cut_off: false,
+            attached,
+            decoder: Decoder::new(limit),
+            received: Vec::new(),
+            outgoing: Outgoing::default(),
+            parts: None,
+        }
+    }
+
+    /// A descriptor that came with a frame of the handshake.
+    pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        self.received.pop()
+    }
+
+    /// The descriptors that came since they were last taken.
+    pub(crate) fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.received)
+    }
+
+    /// The socket, not kept open.
+    pub(crate) fn weak_socket(&self) -> WeakFd {
+        self.socket.descriptor().downgrade()
+    }
+
+    /// Sends nothing more; the worker still can.
+    pub(crate) fn end_sending(&mut self) {
+        self.is_cut_off |= self.sent < self.out.len();
+        let _ = rustix::net::shutdown(self.socket.descriptor(), Shutdown::Write);
+    }
+
+    /// Sends a small frame with descriptors, whole or not at all.
+    pub(crate) fn send_now(&mut self, frame: &[u8], attached: &[TrackedFd]) -> Result<(), Unsent> {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        self.reading = Reading::MayHaveBegun;
+        let sent = send_with(self.socket.descriptor(), frame, attached, flags)?;
+        // The worker has read all that came before, so there is room for a small frame.
+        if sent == frame.len() { Ok(()) } else { Err(Unsent::Full) }
+    }
+
+    /// The next frame, or the event in its place.
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>, runtime: &RuntimeSelector) -> Poll<FrameEvent> {
+        let polled = self.poll_next(cx, runtime);
+        if polled.is_ready() {
+            self.socket.rest();
+        }
+        polled
+    }
+
+    /// The last frame of a worker that has ended, or the event in its place.
+    pub(crate) fn last_frame(&mut self) -> FrameEvent {
+        let is_whole = self.send().is_ok();
+        match self.receive() {
+            Ok(Some(frame)) => FrameEvent::Frame(frame),
+            Ok(None) | Err(_) if !is_whole => self.not_sent_whole(),
+            // Another process has the worker's end, too.
+            Ok(None) => FrameEvent::HungUp,
+            Err(event) => event,
+        }
+    }
+
+    /// The next small frame, if it is there already.
+    pub(crate) fn receive(&mut self) -> Result<Option<Frame>, FrameEvent> {
+        loop {
+            match self.decoder.next() {
+                Ok(None) => {}
+                // Of a chunk, nothing then says which items have run.
+                Ok(Some(frame)) if frame.lost().is_some() && frame.kind.is_of_chunk() => {
+                    return Err(FrameEvent::Violation("results that there is no memory for".to_owned()));
+                }
+                Ok(Some(frame)) => return Ok(Some(frame.or_no_memory("a result"))),
+                Err(e) => return Err(FrameEvent::Violation(e.to_string())),
+            }
+            let (socket, space) = (self.socket.descriptor(), self.decoder.space());
+            match retry(|| receive_some(socket, space, &mut self.received)) {
+                Ok(0) => return Err(FrameEvent::HungUp),
+                Ok(count) => {
+                    self.reading = Reading::MayHaveBegun;
+                    self.decoder.advance(count);
+                }
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::CONNRESET) if RESET_MEANS_UNREAD && self.reading != Reading::MayHaveBegun => {
+                    return Err(FrameEvent::NotTaken);
+                }
+                Err(Errno::CONNRESET | Errno::PIPE) => return Err(FrameEvent::HungUp),
+                Err(e) => return Err(FrameEvent::Violation(io::Error::from(e).to_string())),
+            }
+        }
+    }
+
+    /// Sends as much as the socket takes.
+    fn send(&mut self) -> Result<(), Unsent> {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        while self.sent < self.out.len() {
+            match send_with(self.socket.descriptor(), &self.out[self.sent..], &self.attached, flags) {
+                Ok(count) => {
+                    self.attached.clear();
+                    self.sent += count;
+                    if self.reading == Reading::Blocked {
+                        self.reading = Reading::MayHaveBegun;
+                    }
+                }
+                Err(e) => {
+                    if self.reading == Reading::Unbegun {
+                        self.reading = Reading::Blocked;
+                    }
+                    return Err(e.into());
+                }
+            }
+        }
+        if self.out.capacity() > 0 {
+            self.discard();
+        }
+        Ok(())
+    }
+
+    /// Drops the current frame.
+    fn discard(&mut self) {
+        buffer::give(std::mem::take(&mut self.out));
+        self.sent = 0;
+        self.attached.clear();
+    }
+
+    /// Takes the encoded job back: it does not go to the worker.
+    fn take_back(&mut self) {
+        self.outgoing.take_back();
+        self.discard();
+    }
+
+    /// The worker has ended, and cannot have taken a job that was not sent whole. But if it may have died of reading
+    /// the job, another worker must not die of it, too.
+    fn not_sent_whole(&self) -> FrameEvent {
+        let may_have_died_of_it = self.reading == Reading::MayHaveBegun && !self.is_cut_off;
+        if may_have_died_of_it { FrameEvent::HungUp } else { FrameEvent::NotTaken }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>, runtime: &RuntimeSelector) -> Poll<FrameEvent> {
+        loop {
+            // If the worker has ended, read what it sent before: then the reason shows.
+            let sent = self.send();
+            let is_blocked = sent == Err(Unsent::Full);
+            match (self.receive(), sent) {
+                (Ok(Some(frame)), _) => return Poll::Ready(FrameEvent::Frame(frame)),
+                (Ok(None), Err(Unsent::Refused(e))) => return Poll::Ready(FrameEvent::NotSent(e.into())),
+                (Ok(None), _) => {}
+                (Err(_), Err(Unsent::Gone | Unsent::Refused(_))) => return Poll::Ready(self.not_sent_whole()),
+                (Err(event), _) => return Poll::Ready(event),
+            }
+            match self.poll_ready(is_blocked, cx, runtime) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(e) => return Poll::Ready(FrameEvent::Violation(e.to_string())),
+            }
+        }
+    }
+
+    /// Whether to try again: there is something to read or, if sending is blocked, room.
+    fn poll_ready(&mut self, is_blocked: bool, cx: &mut Context<'_>, runtime: &RuntimeSelector) -> io::Result<bool> {
+        let is_readable = self.socket.poll_readable(cx, runtime)?.is_ready();
+        let has_room = is_blocked && self.socket.poll_writable(cx, runtime)?.is_ready();
+        Ok(is_readable || has_room)
+    }
+
+    /// Keeps a part of a chunk's answer.
+    fn keep(&mut self, part: &Frame) -> Result<(), ChannelEvent> {
+        let violation = |what: &str| Err(ChannelEvent::Violation(what.to_owned()));
+        let most = chunk::most_bytes(self.decoder.limit());
+        let Some(parts) = &mut self.parts else { return violation("a part of an answer to what is not a chunk") };
+        let body = part.body();
+        match parts.len().checked_add(body.len()) {
+            Some(length) if length <= most && !body.is_empty() => {
+                if parts.try_reserve(body.len()).is_err() {
+                    return violation("a chunk's answer that there is no memory for");
+                }
+                parts.extend_from_slice(body);
+                Ok(())
+            }
+            _ => violation("a chunk's answer above the frame limit, or an empty part of one"),
+        }
+    }
+
+    fn event(&mut self, awaited: Awaited, event: FrameEvent) -> ChannelEvent {
+        let frame = match event {
+            FrameEvent::Frame(frame) => frame,
+            FrameEvent::NotTaken => return ChannelEvent::NotTaken,
+            FrameEvent::NotSent(e) => return ChannelEvent::NotSent(e),
+            FrameEvent::HungUp => return ChannelEvent::HungUp,
+            FrameEvent::Violation(what) => return ChannelEvent::Violation(what),
+        };
+        match (frame.kind, awaited) {
+            (kind @ (Kind::Items | Kind::LastItems), Awaited::Answer) if self.parts.is_some() => {
+                if let Err(violation) = self.keep(&frame) {
+                    return violation;
+                }
+                let incoming = Incoming::answer(self.take_descriptors(), Vec::new());
+                let body = self.parts.take().unwrap_or_default();
+                ChannelEvent::Answer(Answer::new(Frame::of_body(kind, body), incoming))
+            }
+            (Kind::Done | Kind::Failed, Awaited::Answer) => {
+                self.outgoing.ends_left();
+                let incoming = Incoming::answer(self.take_descriptors(), Vec::new());
+                ChannelEvent::Answer(Answer::new(frame, incoming))
+            }
+            (Kind::Stays, _) => ChannelEvent::Decision(RetireDecision::Stays),
+            (Kind::Leaves, Awaited::Decision) => ChannelEvent::Decision(RetireDecision::Leaves),
+            (Kind::Leaves, Awaited::Answer) => ChannelEvent::NotTaken,
+            (kind, _) => ChannelEvent::Violation(format!("an unexpected {kind:?}")),
+        }
+    }
+}
+
+impl Drop for ParentStream {
+    fn drop(&mut self) {
+        if !self.received.is_empty() {
+            discard(self.take_descriptors());
+        }
+    }
+}
+
+impl ParentChannel for ParentStream {
+    fn encode(&mut self, limit: usize, write: &mut WriteJob<'_>) -> Result<Encoded, EncodeError> {
+        self.out = buffer::take();
+        self.out.resize(HEADER, 0);
+        (self.sent, self.reading) = (0, Reading::Unbegun);
+        let (out, outgoing) = (&mut self.out, &mut self.outgoing);
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            let mut writer = Writer::new(out, HEADER, limit.saturating_add(HEADER)).map_err(no_room)?;
+            outgoing.while_sending(|| write(&mut writer)).map(|()| writer.written())
+        }));
+        encoded_or(self, attempt, Self::take_back)
+    }
+
+    fn submit(&mut self, Encoded(written): Encoded) -> io::Result<Option<Instant>> {
+        debug_assert_eq!(self.out.len(), written);
+        let socket = self.weak_socket();
+        self.outgoing.ends_depart(|| Box::new(move || socket.end() == Some(SocketEnd::AllRead)));
+        self.attached.append(&mut self.outgoing.take_descriptors());
+        frame::finish(Kind::Job, &mut self.out);
+        // Most jobs fit: send now, so that the worker begins while the caller gets ready to wait.
+        let now = Instant::now();
+        match self.send() {
+            Err(Unsent::Refused(e)) if self.sent == 0 => {
+                self.take_back();
+                Err(e.into())
+            }
+            // Other errors recur when the answer is polled for.
+            Err(_) | Ok(()) => Ok(Some(now)),
+        }
+    }
+
+    fn poll_event(&mut self, awaited: Awaited, cx: &mut Context<'_>, runtime: &RuntimeSelector) -> Poll<ChannelEvent> {
+        // Then the caller does something else: the worker can send parts faster than they are read.
+        const MOST_PARTS: usize = 256;
+        for _ in 0..MOST_PARTS {
+            match ready!(self.poll_frame(cx, runtime)) {
+                FrameEvent::Frame(part) if part.kind == Kind::Part => {
+                    if let Err(violation) = self.keep(&part) {
+                        return Poll::Ready(violation);
+                    }
+                }
+                event => return Poll::Ready(self.event(awaited, event)),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn after_exit(&mut self, awaited: Awaited) -> ChannelEvent {
+        loop {
+            match self.last_frame() {
+                FrameEvent::Frame(part) if part.kind == Kind::Part => {
+                    if let Err(violation) = self.keep(&part) {
+                        return violation;
+                    }
+                }
+                event => return self.event(awaited, event),
+            }
+        }
+    }
+
+    fn begin_chunk(&mut self) {
+        self.parts = Some(Vec::new());
+    }
+
+    fn published(&mut self) -> io::Result<Answer> {
+        let body = self.parts.take().unwrap_or_default();
+        Ok(Answer::new(Frame::of_body(Kind::Items, body), Incoming::default()))
+    }
+
+    /// With this transport each job wakes the worker.
+    fn is_time_to_compare(&self) -> bool {
+        true
+    }
+
+    fn ends_stay(&mut self) {
+        self.outgoing.ends_stay();
+    }
+
+    fn request_stop(&mut self) {
+        self.end_sending();
+    }
+
+    fn request_shutdown(&mut self) {
+        self.end_sending();
+    }
+}
+
+/// Receives what comes next. A worker may send only so many descriptors: any above that are closed.
+fn receive_some(socket: &TrackedFd, space: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> Result<usize, Errno> {
+    let count = receive_with(socket, space, descriptors, RecvFlags::DONTWAIT)?;
+    if descriptors.len() > MAX_FDS {
+        discard(descriptors.split_off(MAX_FDS));
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests;

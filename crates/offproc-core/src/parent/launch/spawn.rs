@@ -1,0 +1,68 @@
+//! Starts the program's own executable once more, as a worker.
+
+use super::launcher::{KillGuard, Launched, Launcher, Pairs, sealed, start_elsewhere, with_rights};
+use crate::error::about;
+use crate::parent::process::supervised::Process;
+use crate::parent::runtime::{BoxFuture, RuntimeSelector};
+use crate::settings::Settings;
+use crate::sys::process::Child;
+use crate::sys::spawn::spawn_without_descriptors;
+use crate::sys::{environment, executable};
+use crate::wire::marker::{self, MARKER};
+use std::io;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `WorkerType::Spawn`: a new process of the same executable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spawn;
+
+impl sealed::Sealed for Spawn {}
+
+impl Launcher for Spawn {
+    fn launch(
+        &self,
+        settings: &Arc<Settings>,
+        _runtime: &RuntimeSelector,
+        timeout: Duration,
+    ) -> BoxFuture<io::Result<sealed::Started>> {
+        // Starting a process blocks until the new program is loaded, about a millisecond: not on this thread.
+        let settings = Arc::clone(settings);
+        start_elsewhere(timeout, move || launch(&settings))
+    }
+}
+
+fn launch(settings: &Settings) -> io::Result<Launched> {
+    let privilege = environment::is_privileged_start().then(executable::privilege).flatten();
+    if let Some(privilege) = privilege {
+        return Err(io::Error::other(format!(
+            "{} is {privilege}, and offproc makes no worker of such a program; have its launcher give it the \
+             privileges instead (`AmbientCapabilities=` of systemd, `setpriv --ambient-caps`), or have an executable \
+             without privileges do the work",
+            executable::name().display()
+        )));
+    }
+    let Pairs { control, worker_control, lifeline, worker_lifeline } =
+        Pairs::open().map_err(|e| about("its sockets could not be made", e))?;
+    // No `pre_exec`: std then uses `posix_spawn`, whose cost does not grow with the memory of this process.
+    let mut command = executable::command()?;
+    // From the first instruction on: loader and C library read some before offproc's code runs.
+    for (name, value) in &settings.surroundings.environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env(MARKER, marker::ours()).stdin(Stdio::from(worker_control.into_owned()?));
+    let (child, rights) = with_rights(|| {
+        let spawned = if settings.surroundings.inherit_descriptors {
+            command.spawn()
+        } else {
+            spawn_without_descriptors(&mut command)
+        };
+        spawned.map_err(|e| io::Error::new(e.kind(), executable::explain(&e)))
+    })?;
+    let process = KillGuard(Process::adopt(Child::of_spawned(child)?));
+    Ok(Launched::new(process, control, lifeline, worker_lifeline, rights))
+}

@@ -1,0 +1,160 @@
+//! The registry of this process's descriptors, all of which a fork of it closes.
+//!
+//! Each descriptor of offproc's is registered for as long as it is open. After any `fork` in this program, whatever
+//! code calls it, the child closes them all (see [`fork`](super::fork)): a child that kept our end of a worker's
+//! lifeline would keep the worker alive after the program has ended.
+#![allow(unsafe_code)]
+
+use super::discard;
+use super::fd_numbers::open_above_standard;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::net::Shutdown;
+use std::collections::BTreeSet;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+static REGISTRY: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
+
+/// The registry, locked: no thread opens or closes a descriptor of ours meanwhile.
+pub(crate) struct ForkRegistry(MutexGuard<'static, BTreeSet<RawFd>>);
+
+impl ForkRegistry {
+    pub(crate) fn lock() -> Self {
+        Self(REGISTRY.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// `close`, of all that is registered, in a process that was forked while the registry was locked.
+    pub(crate) fn close_all_in_child(&mut self) {
+        for fd in std::mem::take(&mut *self.0) {
+            // SAFETY: the `TrackedFd`s that this process has inherited are not used in a fork (calls are refused
+            // there), and dropping one closes nothing that is not registered.
+            unsafe { libc::close(fd) };
+        }
+    }
+
+    fn register(&mut self, fd: OwnedFd) -> TrackedFd {
+        self.0.insert(fd.as_raw_fd());
+        TrackedFd(Arc::new(Tracked { fd: ManuallyDrop::new(fd), is_end_of_pair: false }))
+    }
+
+    fn unregister(&mut self, fd: &OwnedFd) -> bool {
+        self.0.remove(&fd.as_raw_fd())
+    }
+}
+
+/// A registered descriptor, closed when its last clone is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct TrackedFd(Arc<Tracked>);
+
+#[derive(Debug)]
+struct Tracked {
+    fd: ManuallyDrop<OwnedFd>,
+    /// Our end of a pair, the other end of which is another process's.
+    is_end_of_pair: bool,
+}
+
+impl From<OwnedFd> for TrackedFd {
+    fn from(fd: OwnedFd) -> Self {
+        ForkRegistry::lock().register(fd)
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        // Unregister first, so that no registered number is ever another's descriptor. Close after that, without the
+        // lock: closing may take long, and forks wait for the lock. A fork that comes between has a copy, which keeps
+        // no worker alive: `shutdown` applies to an end of a pair in every process that has it.
+        if !ForkRegistry::lock().unregister(&self.fd) {
+            return; // closed, in this fork
+        }
+        // SAFETY: taken here and nowhere else.
+        let fd = unsafe { ManuallyDrop::take(&mut self.fd) };
+        if self.is_end_of_pair {
+            discard::shut_down(fd);
+        }
+    }
+}
+
+impl AsFd for TrackedFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.fd.as_fd()
+    }
+}
+
+impl AsRawFd for TrackedFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.fd.as_raw_fd()
+    }
+}
+
+impl TrackedFd {
+    /// The descriptors that `make` opens, registered before any fork can come between. None of them gets the number of
+    /// a standard stream.
+    pub(crate) fn open<const N: usize>(make: impl Fn() -> io::Result<[OwnedFd; N]>) -> io::Result<[Self; N]> {
+        let mut registry = ForkRegistry::lock();
+        Ok(open_above_standard(make)?.map(|fd| registry.register(fd)))
+    }
+
+    /// As our end of a pair, which is shut down before it is closed.
+    pub(super) fn into_end_of_pair(mut self) -> Self {
+        if let Some(tracked) = Arc::get_mut(&mut self.0) {
+            tracked.is_end_of_pair = true;
+        }
+        self
+    }
+
+    /// Unregisters and returns it; a duplicate, if there is a clone.
+    pub(crate) fn into_owned(self) -> io::Result<OwnedFd> {
+        match Arc::try_unwrap(self.0) {
+            Ok(tracked) => {
+                let mut tracked = ManuallyDrop::new(tracked);
+                ForkRegistry::lock().unregister(&tracked.fd);
+                // SAFETY: `tracked` is never dropped, so this is the only time it is taken.
+                Ok(unsafe { ManuallyDrop::take(&mut tracked.fd) })
+            }
+            Err(shared) => Ok(fcntl_dupfd_cloexec(&*shared.fd, 3)?),
+        }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakFd {
+        WeakFd(Arc::downgrade(&self.0))
+    }
+}
+
+/// An end of a pair that has another owner.
+#[derive(Debug)]
+pub(crate) struct WeakFd(Weak<Tracked>);
+
+/// Of a pair whose other end is closed in all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SocketEnd {
+    /// All that we have sent was read.
+    AllRead,
+    /// Something was not, which also breaks the connection.
+    Unread,
+}
+
+impl WeakFd {
+    /// `poll`: whether the other end is closed. Nothing of this changes what a reader finds.
+    pub(crate) fn end(&self) -> Option<SocketEnd> {
+        let tracked = self.0.upgrade()?;
+        let mut polled = [PollFd::new(&*tracked.fd, PollFlags::empty())];
+        poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).ok()?;
+        let events = polled[0].revents();
+        match (events.contains(PollFlags::ERR), events.contains(PollFlags::HUP)) {
+            (true, _) => Some(SocketEnd::Unread),
+            (false, true) => Some(SocketEnd::AllRead),
+            (false, false) => None,
+        }
+    }
+
+    /// `shutdown(SHUT_RDWR)`: in every process that has this end, unless its owner has closed it.
+    pub(crate) fn shut_down(&self) {
+        if let Some(tracked) = self.0.upgrade() {
+            let _ = rustix::net::shutdown(&*tracked.fd, Shutdown::Both);
+        }
+    }
+}

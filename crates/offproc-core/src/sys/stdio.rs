@@ -1,0 +1,224 @@
+//! The standard streams, without ever waiting long for their locks.
+//!
+//! A thread that a job has left behind may hold std's lock on stdout, or C's on one of its streams; so may a thread of
+//! the program that was not copied when this process was forked. std cannot try a lock. So if there may be other
+//! threads, a thread of our own takes the locks, and the caller waits for it for a limited time.
+#![allow(unsafe_code)]
+
+use super::fork::is_forked;
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+/// How long an answer waits for a lock that another thread holds.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Set here, as std would otherwise read an environment variable for it, under a lock.
+const STACK: usize = 128 << 10;
+
+/// Whether std's lock on stdout was held at the fork that made this process, by a thread that is not here.
+static IS_LOST: AtomicBool = AtomicBool::new(false);
+/// Whether the process is in a sandbox, which may kill a process that counts threads or starts one.
+static IS_SANDBOXED: AtomicBool = AtomicBool::new(false);
+/// Whether the C library would show a thread that a job starts there: not if there were others before.
+static TELLS_THREADS: AtomicBool = AtomicBool::new(true);
+
+/// Flushes std's stdout and C's streams. False if another thread holds a lock for too long: then the output comes
+/// later.
+pub(crate) fn flush() -> bool {
+    match has_one_thread() {
+        Some(true) => {
+            flush_here();
+            true
+        }
+        _ => FLUSHER.with_borrow_mut(Flusher::flush),
+    }
+}
+
+/// Call this before the sandbox: offproc starts a thread that flushes now, or never.
+///
+/// It does so only if there are other threads: a sandbox that applies to the calling thread alone would not apply to
+/// that one, and jobs could make it do what they may not.
+pub(crate) fn enter_sandbox() {
+    if !c::is_single_threaded() {
+        // The kernel may still count a thread that has been joined.
+        let has_others = (0..10).all(|n| {
+            thread::sleep(Duration::from_millis(n));
+            has_one_thread() == Some(false)
+        });
+        if has_others {
+            FLUSHER.with_borrow_mut(|flusher| flusher.start().is_some());
+        }
+        TELLS_THREADS.store(false, Ordering::Relaxed);
+    }
+    IS_SANDBOXED.store(true, Ordering::Relaxed);
+}
+
+/// In a fork of the program, before it prints: what the program had printed and not yet written is the program's.
+pub(crate) fn forget_inherited() {
+    // SAFETY: `stdout` is C's own; what it has buffered is dropped.
+    unsafe { c::__fpurge(c::stdout) };
+    let forgotten = into_nothing(rustix::stdio::stdout(), || {
+        let (done, is_done) = sync_channel(1);
+        let flush = move || {
+            let _ = io::stdout().flush();
+            let _ = done.send(());
+        };
+        let thread = thread::Builder::new().stack_size(STACK).spawn(flush).ok()?;
+        is_done.recv_timeout(PATIENCE).ok()?;
+        thread.join().ok()
+    });
+    IS_LOST.store(forgotten.is_none(), Ordering::Relaxed);
+}
+
+/// Runs `work` while stdout leads nowhere.
+fn into_nothing<T>(stdout: BorrowedFd<'_>, work: impl FnOnce() -> Option<T>) -> Option<T> {
+    let saved: OwnedFd = rustix::io::fcntl_dupfd_cloexec(stdout, 3).ok()?;
+    let nothing = super::descriptors::nothing().ok()?;
+    rustix::stdio::dup2_stdout(&nothing).ok()?;
+    let done = work();
+    rustix::stdio::dup2_stdout(saved.as_fd()).ok()?;
+    done
+}
+
+fn flush_here() {
+    if !IS_LOST.load(Ordering::Relaxed) {
+        let _ = io::stdout().flush();
+    }
+    c::flush();
+}
+
+/// A thread that flushes, once it was needed.
+#[derive(Default)]
+struct Flusher {
+    thread: Option<(SyncSender<()>, Receiver<()>)>,
+    is_late: bool,
+}
+
+thread_local! {
+    // Of the thread that runs jobs, as the thread in a fork of the process must not use another's.
+    static FLUSHER: RefCell<Flusher> = const { RefCell::new(Flusher { thread: None, is_late: false }) };
+}
+
+impl Flusher {
+    fn start(&mut self) -> Option<&(SyncSender<()>, Receiver<()>)> {
+        if self.thread.is_none() {
+            let (request, requests) = sync_channel(1);
+            let (done, is_done) = sync_channel(1);
+            let serve = move || {
+                while requests.recv().is_ok() {
+                    flush_here();
+                    if done.send(()).is_err() {
+                        return;
+                    }
+                }
+            };
+            thread::Builder::new().name("offproc-flush".into()).stack_size(STACK).spawn(serve).ok()?;
+            self.thread = Some((request, is_done));
+        }
+        self.thread.as_ref()
+    }
+
+    /// Only one job waits for a late thread: the next one does not wait for it again.
+    fn flush(&mut self) -> bool {
+        let was_late = self.is_late;
+        let Some((request, is_done)) = self.start() else { return false };
+        if was_late && is_done.try_recv() == Err(TryRecvError::Empty) {
+            return false;
+        }
+        let in_time = request.send(()).is_ok() && is_done.recv_timeout(PATIENCE).is_ok();
+        self.is_late = !in_time;
+        in_time
+    }
+}
+
+/// Whether no other thread can hold a lock; `None` if that is not known.
+fn has_one_thread() -> Option<bool> {
+    if c::is_single_threaded() {
+        return Some(true);
+    }
+    if IS_SANDBOXED.load(Ordering::Relaxed) {
+        // If the C library shows one, a job has started it, so the sandbox allows threads.
+        let has_others =
+            TELLS_THREADS.load(Ordering::Relaxed) || FLUSHER.with_borrow(|flusher| flusher.thread.is_some());
+        return Some(!has_others);
+    }
+    // The directory has a link to itself, one from above, and one for each thread.
+    rustix::fs::stat("/proc/self/task").ok().map(|task| task.st_nlink == 3)
+}
+
+/// The parts of the C library that std does not cover.
+mod c {
+    use super::is_forked;
+    use std::ffi::c_int;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    #[repr(C)]
+    pub(super) struct File {
+        _opaque: [u8; 0],
+    }
+
+    unsafe extern "C" {
+        pub(super) static stdout: *mut File;
+        static stderr: *mut File;
+        pub(super) fn __fpurge(stream: *mut File);
+        fn __fpending(stream: *mut File) -> usize;
+        fn fflush(stream: *mut File) -> c_int;
+        // The streams that there are, the newest first: in the beginning stderr, stdout and stdin.
+        #[cfg(target_env = "gnu")]
+        static _IO_list_all: *mut File;
+    }
+
+    /// Flushes C's streams, if they have anything buffered.
+    pub(super) fn flush() {
+        // SAFETY: these are C's own streams and functions; other threads may write the two words that this reads, which
+        // is no worse than reading them a little earlier or later.
+        unsafe {
+            // In a fork, the other streams hold what the program has not written yet.
+            if has_others() && !is_forked() {
+                fflush(std::ptr::null_mut());
+            } else {
+                for stream in [stdout, stderr] {
+                    if __fpending(stream) > 0 {
+                        fflush(stream);
+                    }
+                }
+            }
+        }
+    }
+
+    #[cfg(target_env = "gnu")]
+    unsafe fn has_others() -> bool {
+        // SAFETY: as above.
+        unsafe { _IO_list_all != stderr }
+    }
+
+    #[cfg(not(target_env = "gnu"))]
+    unsafe fn has_others() -> bool {
+        true
+    }
+
+    /// Where the C library says whether this process has one thread: glibc does, from 2.32 on.
+    fn single_threaded() -> Option<&'static AtomicU8> {
+        static PLACE: OnceLock<Option<&AtomicU8>> = OnceLock::new();
+        *PLACE.get_or_init(|| {
+            if cfg!(not(target_env = "gnu")) {
+                return None;
+            }
+            // SAFETY: a C string; what it names is a variable of one byte that stays, and is only written where a
+            // thread is started or joined.
+            unsafe {
+                let place = libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr());
+                (!place.is_null()).then(|| AtomicU8::from_ptr(place.cast()))
+            }
+        })
+    }
+
+    pub(super) fn is_single_threaded() -> bool {
+        single_threaded().is_some_and(|one| one.load(Ordering::Relaxed) != 0)
+    }
+}

@@ -1,0 +1,30 @@
+//! The process becomes a worker before `main`: by one entry in the executable's array of constructors.
+#![allow(unsafe_code)]
+
+use super::entry::enter;
+use crate::sys::image::Image;
+use std::ffi::{c_char, c_int};
+
+type Constructor = unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_char);
+
+// SAFETY: the section holds pointers to functions of exactly this type, which the C runtime calls once, on the only
+// thread there is.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static ENTRY: Constructor = entry;
+
+/// In a worker this runs the constructors that would come after it, serves, and never returns; elsewhere it only
+/// records that the program can start workers.
+unsafe extern "C" fn entry(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
+    enter(|| {
+        let after_me = Image::current().constructors().skip_while(|c| *c != entry as *const () as usize).skip(1);
+        for constructor in after_me.filter(|c| !matches!(*c, 0 | usize::MAX)) {
+            // SAFETY: the entry stands in the executable's array of constructors, so it is such a function; the C
+            // runtime would have called it next with the same arguments, and never will, as this entry does not
+            // return to it.
+            let constructor: Constructor = unsafe { std::mem::transmute(constructor) };
+            // SAFETY: as above.
+            unsafe { constructor(argc, argv, envp) };
+        }
+    });
+}

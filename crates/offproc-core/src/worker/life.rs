@@ -1,0 +1,35 @@
+//! The life of a worker process, from stage to stage.
+
+use super::fork_loop::fork_loop;
+use super::handshake::handshake;
+use super::job_loop::job_loop;
+use super::stage::Stage;
+use crate::role::EXIT_REFUSED;
+use crate::sys::fork::{exit_at_once, is_forked};
+use crate::sys::{stderr, stdio};
+use std::os::fd::OwnedFd;
+
+/// Serves until the worker leaves, then exits through `exit` (a fork of the program itself: by `_exit`).
+///
+/// `inherited_memory`: see [`Welcome`](crate::wire::hello::Welcome). `before`: see [`enter`](super::entry::enter).
+pub(super) fn live(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> ! {
+    let mut stage = handshake(control, inherited_memory, before);
+    let code = loop {
+        stage = match stage {
+            Ok(Stage::Worker(ready)) => job_loop(*ready),
+            Ok(Stage::ForkServer(ready)) => fork_loop(ready),
+            // From here on this process is the new worker. It has closed what it inherited from the fork server.
+            Ok(Stage::Forked(control)) => handshake(control, 0, || {}),
+            Ok(Stage::Over(code)) => break code,
+            Err(e) => {
+                stderr::say(format_args!("worker {} ends after a protocol error: {e}", std::process::id()));
+                break EXIT_REFUSED;
+            }
+        };
+    };
+    // `atexit` handlers wait for C's locks, and a thread that holds one now may hold it for ever.
+    if !stdio::flush() || is_forked() {
+        exit_at_once(code);
+    }
+    std::process::exit(code)
+}

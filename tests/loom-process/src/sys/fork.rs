@@ -1,3 +1,0 @@
-pub(crate) fn is_forked() -> bool {
-    false
-}

@@ -1,0 +1,27 @@
+//! The operating system, as `sys` of `offproc-core` has it.
+
+#[path = "../../../../crates/offproc-core/src/sys/process.rs"]
+pub(crate) mod process;
+#[path = "../../../../crates/offproc-core/src/sys/reap.rs"]
+pub(crate) mod reap;
+#[path = "../../../../crates/offproc-core/src/sys/status.rs"]
+pub(crate) mod status;
+
+pub(crate) mod fork {
+    pub(crate) fn is_forked() -> bool {
+        false
+    }
+}
+
+pub(crate) mod fork_registry {
+    #[derive(Debug)]
+    pub(crate) struct WeakFd;
+
+    impl WeakFd {
+        pub(crate) fn shut_down(&self) {}
+    }
+}
+
+pub(crate) mod pidfd {
+    pub(crate) use crate::parent::process::fake::FakeProcess as Pidfd;
+}

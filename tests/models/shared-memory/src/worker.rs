@@ -1,0 +1,5 @@
+//! The worker's side of `offproc-core`.
+
+pub(crate) mod channel;
+mod cpu_placement;
+pub(crate) mod spin;
