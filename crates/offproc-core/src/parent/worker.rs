@@ -9,8 +9,7 @@ use super::channel::event::{Awaited, ChannelEvent, RetireDecision, poll_until_ex
 use super::channel::parent_channel::ParentChannel;
 use super::launch::launcher::KillGuard;
 use super::logs::delivery::Delivery;
-use super::process::exit::{ExitKind, WorkerExit};
-use super::process::exit_policy::KillReason;
+use super::process::exit::WorkerExit;
 use super::process::handle::WorkerProcess;
 use super::runtime::RuntimeSelector;
 use super::standing::Standing;
@@ -190,7 +189,6 @@ impl Worker {
     }
 
     fn answered(&mut self, answer: Answer) -> Outcome {
-        self.process.0.set_phase(if self.may_retire { Phase::Retire } else { Phase::Idle });
         let ends_worker = match answer.after_panic() {
             AfterPanic::Nothing => false,
             AfterPanic::LosesState => {
@@ -198,14 +196,11 @@ impl Worker {
                 false
             }
             AfterPanic::EndsWorker => {
-                // It is about to abort, which must not be reported as a second error.
-                self.process.0.kill_for(KillReason::AbortPanic);
-                if self.process.0.unreported_exit().is_some() {
-                    self.process.0.report_exit(ExitKind::Retired, None);
-                }
+                self.process.0.end_for_panic();
                 true
             }
         };
+        self.process.0.set_phase(if self.may_retire { Phase::Retire } else { Phase::Idle });
         self.standing.answered(self.may_retire, ends_worker);
         Outcome::Answered(answer)
     }

@@ -18,6 +18,9 @@ use std::time::{Duration, Instant};
 /// The wait status of a process that has exited with 1.
 const FAILED: i32 = 1 << 8;
 
+/// That of one that has aborted.
+const ABORTED: i32 = 6;
+
 fn child(knows_groups: bool) -> (Child<FakeProcess>, FakeProcess) {
     let fake = FakeProcess::start(knows_groups);
     (Child::new(fake.clone()), fake)
@@ -122,6 +125,23 @@ fn an_exit_is_reported_once_by_its_reaper_or_by_its_owner() {
         }
         wait(&process);
         assert_eq!(notified.exits(), [if is_by_kill(&process) { ExitKind::Killed } else { ExitKind::Crashed }]);
+        ends.join().unwrap();
+    });
+}
+
+/// It answers with a panic and aborts, as programs with `panic = "abort"` do. Before the caller has the answer, or after.
+#[test]
+fn an_abort_after_an_answer_is_no_crash() {
+    explore(|| {
+        let (process, fake) = adopted();
+        process.set_phase(Phase::Job);
+        let notified = Notified::of(&process);
+        let ends = ends(&fake, ABORTED);
+        process.end_for_panic();
+        process.set_phase(Phase::Idle);
+        wait(&process);
+        assert_eq!(notified.exits(), [ExitKind::Retired]);
+        assert_eq!(notified.errors() + usize::from(process.unreported_end().is_some()), 0);
         ends.join().unwrap();
     });
 }

@@ -238,6 +238,9 @@ impl<P: Kill + Wait + Send + Sync + 'static> Process<P> {
     pub(crate) fn kill_for(&self, reason: KillReason) {
         let Some(mut state) = self.state() else { return };
         if state.supervision.exit().is_some() {
+            if reason == KillReason::AbortPanic {
+                state.policy.kill(reason); // it was quicker
+            }
             return;
         }
         state.policy.kill(reason);
@@ -245,6 +248,15 @@ impl<P: Kill + Wait + Send + Sync + 'static> Process<P> {
         drop(state);
         if let Some(child) = child {
             self.send_kill(&child, extent);
+        }
+    }
+
+    /// Ends a worker that has answered with a panic and is about to abort, or has done so: its end is neither a crash
+    /// nor reported. Call this before the phase in which the end of a worker is reported to its context.
+    pub(crate) fn end_for_panic(&self) {
+        self.kill_for(KillReason::AbortPanic);
+        if self.unreported_exit().is_some() {
+            self.report_exit(ExitKind::Retired, None);
         }
     }
 
