@@ -254,11 +254,18 @@ impl Lease {
 impl LeaseInner {
     /// Right before the job is posted: an error in between would leave the sink to the next one.
     #[cfg(feature = "tracing")]
+    #[inline(always)]
     fn set_log_sink(&mut self) {
         if self.running.settings.worker.log_forwarding.is_some() {
-            let sink = offproc_tracing::CallSink::current();
-            self.worker.set_log_sink(sink.map(|sink| Arc::new(sink) as Arc<_>));
+            self.forward_logs();
         }
+    }
+
+    #[cfg(feature = "tracing")]
+    #[cold]
+    fn forward_logs(&mut self) {
+        let sink = offproc_tracing::CallSink::current();
+        self.worker.set_log_sink(sink.map(|sink| Arc::new(sink) as Arc<_>));
     }
 
     /// Returns the worker, and then the token, so that the call which waits for the token finds the worker.
