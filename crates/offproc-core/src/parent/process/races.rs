@@ -129,7 +129,8 @@ fn an_exit_is_reported_once_by_its_reaper_or_by_its_owner() {
     });
 }
 
-/// It answers with a panic and aborts, as programs with `panic = "abort"` do. Before the caller has the answer, or after.
+/// It answers with a panic and aborts, as programs with `panic = "abort"` do: before the caller has the answer, or
+/// after.
 #[test]
 fn an_abort_after_an_answer_is_no_crash() {
     explore(|| {
