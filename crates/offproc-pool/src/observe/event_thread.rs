@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const MOST: usize = 1024;
 
 /// How long a close waits for events that came before it.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 type Event = Box<dyn FnOnce() + Send>;
 
