@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A crate that knows nothing of offproc but its ten lines, and forwarding: as a program, a test and a doc-test, in
-# debug, in release, and with every setting that moves or strips code. With --program, as a program in debug alone.
+# debug, in release, and with every setting that moves or strips code. With --program, as a program in debug alone; with
+# --long, the tests with those settings, too.
 # $CARGO may name another cargo, whose rustc is $RUSTC.
 set -euo pipefail
 
@@ -145,7 +146,9 @@ program
 program --release
 program --profile extreme
 run "$cargo" test --quiet
-run "$cargo" test --quiet --profile extreme --lib --tests
+if [ "${1:-}" = --long ]; then
+    run "$cargo" test --quiet --profile extreme --lib --tests
+fi
 if "$cargo" nextest --version > /dev/null 2>&1; then
     run "$cargo" nextest run --show-progress none
 else
