@@ -2,8 +2,8 @@
 
 use futures::FutureExt;
 use futures::future::{join, join_all};
-use offproc::{CacheScopeExt, Error, Limiter, cache_scope, run_sync};
-use offproc_tests::process::{Family, must_end};
+use offproc::{CacheScopeExt, Error, Limiter, ScopeError, cache_scope, run_sync};
+use offproc_tests::process::{Family, kill, must_end};
 use offproc_tests::rendezvous::Arrivals;
 use offproc_tests::scratch::Scratch;
 use offproc_tests::waiting::{drive_until, until};
@@ -18,6 +18,7 @@ matrix!(
     side_by_side_are_kept_apart,
     closes_when_it_is_dropped_half_way,
     closes_when_its_future_panics,
+    says_which_workers_did_not_end_cleanly,
 );
 
 async fn pid() -> u32 {
@@ -101,4 +102,18 @@ async fn closes_when_its_future_panics(case: Case) {
     until("no process is left", || Family::now().is_empty()).await;
     // And the scope is not current any more.
     pid().await;
+}
+
+/// The error is the one that `close` gives, and `ConfigError` without a run for settings that cannot work.
+async fn says_which_workers_did_not_end_cleanly(case: Case) {
+    use std::error::Error;
+    let builder = case.builder().init(|| eprintln!("here since the start"));
+    let error = cache_scope(builder, async { kill(pid().await) }).await.unwrap_err();
+    let ScopeError::BrokenWorkers(broken) = &error else { panic!("{error:?}") };
+    assert_eq!(error.to_string(), broken.to_string());
+    let source = |error: &dyn Error| error.source().map(ToString::to_string);
+    assert!(source(&error).is_some() && source(&error) == source(broken), "{error:?}");
+    let unusable = cache_scope(case.builder().max_message_size(0), async { unreachable!("it is not polled") });
+    let error: ScopeError = unusable.await.map(|(): ()| ()).unwrap_err();
+    assert!(matches!(error, ScopeError::Config(_)) && source(&error).is_none(), "{error:?}");
 }

@@ -57,7 +57,15 @@ impl fmt::Display for ScopeError {
     }
 }
 
-impl std::error::Error for ScopeError {}
+impl std::error::Error for ScopeError {
+    // What it wraps is its own text.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Config(e) => e.source(),
+            Self::BrokenWorkers(e) => e.source(),
+        }
+    }
+}
 
 /// Runs `future` with a private context for all calls made inside it, and closes that context at the end.
 ///
