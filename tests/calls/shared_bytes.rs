@@ -22,6 +22,7 @@ matrix!(except fork: are_unmapped_by_an_idle_worker_when_dropped);
 isolated!(
     a_fork_of_the_program_does_not_keep_one_from_being_sealed,
     a_fork_made_while_one_is_filled_keeps_what_it_has_there,
+    one_dropped_in_a_fork_closes_nothing_of_the_fork,
     are_sealed_while_others_fork,
     are_copied_where_there_are_no_memory_files,
     that_could_not_be_sent_leave_nothing_to_forget,
@@ -125,6 +126,34 @@ fn a_fork_made_while_one_is_filled_keeps_what_it_has_there() {
         fork_and_fill();
         block_on(context.close()).unwrap();
     }
+}
+
+/// What a fork has inherited is closed there, and its number may be that of one of the fork's own.
+fn one_dropped_in_a_fork_closes_nothing_of_the_fork() {
+    const LENGTH: usize = 1 << 16;
+    let context = Case::new(Executor::FuturesBlockOn, WorkerKind::Spawn).context();
+    // From here on, forks close what they have inherited.
+    block_on(context.run_sync(job::pid, ()).into_future()).unwrap();
+    let inherited = SharedBytes::from_fn(LENGTH, |memory| memory.fill(1)).unwrap();
+    // SAFETY: the child allocates, which the C library allows it, and takes no lock of another thread.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let files = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+        let before = files();
+        let own = SharedBytes::from_fn(LENGTH, |memory| memory.fill(2));
+        let opened = files();
+        drop(inherited);
+        let is_kept = opened == before + 1 && files() == opened && matches!(&own, Ok(own) if **own == [2; LENGTH]);
+        drop(own);
+        // SAFETY: it ends the child.
+        unsafe { libc::_exit(i32::from(!is_kept || files() != before)) };
+    }
+    let mut status = -1;
+    // SAFETY: the child is ours, and the status is written to.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the fork has lost what was its own, or kept it");
+    drop(inherited);
+    block_on(context.close()).unwrap();
 }
 
 /// Two formats in one: postcard in what offproc sends.

@@ -8,18 +8,24 @@
 use super::discard;
 use super::fd_numbers::open_above_standard;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::fcntl_dupfd_cloexec;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::net::Shutdown;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-static REGISTRY: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
+static REGISTRY: Mutex<Registered> = Mutex::new(Registered { open: BTreeMap::new(), serials: 0 });
+
+struct Registered {
+    /// With its serial. In a fork, which has closed what it has inherited, another one may have the same number.
+    open: BTreeMap<RawFd, u64>,
+    serials: u64,
+}
 
 /// The registry, locked: no thread opens or closes a descriptor of ours meanwhile.
-pub(crate) struct ForkRegistry(MutexGuard<'static, BTreeSet<RawFd>>);
+pub(crate) struct ForkRegistry(MutexGuard<'static, Registered>);
 
 impl ForkRegistry {
     pub(crate) fn lock() -> Self {
@@ -28,7 +34,7 @@ impl ForkRegistry {
 
     /// `close`, of all that is registered, in a process that was forked while the registry was locked.
     pub(crate) fn close_all_in_child(&mut self) {
-        for fd in std::mem::take(&mut *self.0) {
+        for fd in std::mem::take(&mut self.0.open).into_keys() {
             // SAFETY: the `TrackedFd`s that this process has inherited are not used in a fork (calls are refused
             // there), and dropping one closes nothing that is not registered.
             unsafe { libc::close(fd) };
@@ -36,12 +42,20 @@ impl ForkRegistry {
     }
 
     fn register(&mut self, fd: OwnedFd) -> TrackedFd {
-        self.0.insert(fd.as_raw_fd());
-        TrackedFd(Arc::new(Tracked { fd: ManuallyDrop::new(fd), is_end_of_pair: false }))
+        self.0.serials += 1;
+        let serial = self.0.serials;
+        self.0.open.insert(fd.as_raw_fd(), serial);
+        TrackedFd(Arc::new(Tracked { fd: ManuallyDrop::new(fd), serial, is_end_of_pair: false }))
     }
 
-    fn unregister(&mut self, fd: &OwnedFd) -> bool {
-        self.0.remove(&fd.as_raw_fd())
+    /// False if it is closed, in a fork.
+    fn unregister(&mut self, tracked: &Tracked) -> bool {
+        let number = tracked.fd.as_raw_fd();
+        let is_open = self.0.open.get(&number) == Some(&tracked.serial);
+        if is_open {
+            self.0.open.remove(&number);
+        }
+        is_open
     }
 }
 
@@ -52,6 +66,7 @@ pub(crate) struct TrackedFd(Arc<Tracked>);
 #[derive(Debug)]
 struct Tracked {
     fd: ManuallyDrop<OwnedFd>,
+    serial: u64,
     /// Our end of a pair, the other end of which is another process's.
     is_end_of_pair: bool,
 }
@@ -67,7 +82,7 @@ impl Drop for Tracked {
         // Unregister first, so that no registered number is ever another's descriptor. Close after that, without the
         // lock: closing may take long, and forks wait for the lock. A fork that comes between has a copy, which keeps
         // no worker alive: `shutdown` applies to an end of a pair in every process that has it.
-        if !ForkRegistry::lock().unregister(&self.fd) {
+        if !ForkRegistry::lock().unregister(self) {
             return; // closed, in this fork
         }
         // SAFETY: taken here and nowhere else.
@@ -111,7 +126,9 @@ impl TrackedFd {
         match Arc::try_unwrap(self.0) {
             Ok(tracked) => {
                 let mut tracked = ManuallyDrop::new(tracked);
-                ForkRegistry::lock().unregister(&tracked.fd);
+                if !ForkRegistry::lock().unregister(&tracked) {
+                    return Err(Errno::BADF.into());
+                }
                 // SAFETY: `tracked` is never dropped, so this is the only time it is taken.
                 Ok(unsafe { ManuallyDrop::take(&mut tracked.fd) })
             }
