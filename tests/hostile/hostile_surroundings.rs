@@ -277,7 +277,8 @@ fn a_fork_while_a_limiter_is_locked() {
     let context = Case::new(Executor::FuturesBlockOn, WorkerKind::Spawn).context();
     let scratch = Scratch::new();
     let (arrivals, gate) = (Arrivals::new(&scratch, "arrivals"), Gate::new(&scratch, "gate"));
-    let limiter = offproc::Limiter::new(1);
+    let limiter = offproc::Limiter::new(2);
+    let mut permit = limiter.try_acquire();
     let calls = |_| {
         let argument = (arrivals.ticket(), gate.ticket(), scratch.path("trace"));
         context.run_sync(job::work, argument).limiter(&limiter)
@@ -286,6 +287,8 @@ fn a_fork_while_a_limiter_is_locked() {
     block_on(drive_until(&mut runs, arrivals.next()));
     let mut cx = Context::from_waker(noop_waker_ref());
     assert!(polled.poll_unpin(&mut cx).is_pending() && waits.poll_unpin(&mut cx).is_pending());
+    let mut queued = Box::pin(limiter.acquire());
+    assert!(queued.poll_unpin(&mut cx).is_pending());
     std::thread::scope(|threads| {
         let other = limiter.clone();
         threads.spawn(move || {
@@ -302,6 +305,10 @@ fn a_fork_while_a_limiter_is_locked() {
             assert!(matches!(polled.poll_unpin(&mut cx), Poll::Ready(Err(offproc::Error::Spawn(_)))));
             // SAFETY: this process ends without dropping them again.
             unsafe { std::ptr::drop_in_place(&raw mut waits) };
+            // SAFETY: as above.
+            unsafe { std::ptr::drop_in_place(&raw mut queued) };
+            // SAFETY: as above.
+            unsafe { std::ptr::drop_in_place(&raw mut permit) };
         });
         in_a_fork(|| {
             // SAFETY: as above.
@@ -311,6 +318,7 @@ fn a_fork_while_a_limiter_is_locked() {
         });
         slow.1.wait();
     });
+    drop((queued, permit));
     [0; 3].iter().for_each(|_| gate.admit_one());
     let all = block_on(async { futures::join!(runs, polled, waits) });
     assert!(matches!(all, (Ok(_), Ok(_), Ok(_))), "{all:?}");

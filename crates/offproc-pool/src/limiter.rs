@@ -15,6 +15,7 @@ use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::sync::{Arc, Mutex, MutexGuard, wake};
+use offproc_core::is_forked;
 
 /// A number of tokens that calls borrow while they run.
 ///
@@ -200,9 +201,15 @@ impl Limiter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same for a drop. In a fork of the program, where a thread that is not in it may have locked the state for
+    /// good, nothing waits for what would be returned: then `None`.
+    fn lock_to_return(&self) -> Option<MutexGuard<'_, State>> {
+        if is_forked() { self.state.try_lock().ok() } else { Some(self.lock()) }
+    }
+
     /// Returns a token, to the oldest waiter if there is one.
     fn release(&self) {
-        let mut state = self.lock();
+        let Some(mut state) = self.lock_to_return() else { return };
         state.borrowed -= 1;
         self.hand_out_all(state);
     }
@@ -295,7 +302,7 @@ impl Drop for Acquire {
         let (Some(limiter), Some(ticket)) = (&self.limiter, self.ticket) else {
             return;
         };
-        let mut state = limiter.lock();
+        let Some(mut state) = limiter.lock_to_return() else { return };
         let waiter = state.waiters.remove(&ticket);
         drop(state);
         if waiter.is_none() {

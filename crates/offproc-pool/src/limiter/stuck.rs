@@ -30,9 +30,10 @@ impl AbandonedPermit {
 
 impl Drop for AbandonedPermit {
     fn drop(&mut self) {
-        let tokens = &mut self.0.limiter.lock().abandoned;
-        tokens.held -= 1;
-        tokens.returned += 1;
+        if let Some(mut state) = self.0.limiter.lock_to_return() {
+            state.abandoned.held -= 1;
+            state.abandoned.returned += 1;
+        }
     }
 }
 
