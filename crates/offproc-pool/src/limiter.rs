@@ -14,8 +14,7 @@ use std::pin::Pin;
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker, ready};
 
-use crate::sync::{Arc, Mutex, MutexGuard, wake};
-use offproc_core::is_forked;
+use crate::sync::{Arc, Mutex, MutexGuard, is_forked, wake};
 
 /// A number of tokens that calls borrow while they run.
 ///
