@@ -16,6 +16,7 @@ UNSAFE = """
     crates/offproc-core/src/job/code/tests.rs
     crates/offproc-core/src/job/codec/numbers.rs
     crates/offproc-core/src/job/trampoline.rs
+    crates/offproc-core/src/job/trampoline/chunk.rs
     crates/offproc-core/src/parent/launch/fork.rs
     crates/offproc-core/src/parent/worker_type.rs
     crates/offproc-core/src/sys/backtrace.rs

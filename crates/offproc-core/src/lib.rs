@@ -58,7 +58,7 @@ pub use items::{
 #[doc(hidden)]
 pub use job::chunk::{ChunkAnswer, ChunkBounds, ChunkOutcome};
 #[doc(hidden)]
-pub use job::trampoline::ChunkCode;
+pub use job::trampoline::chunk::{ChunkCode, ItemFunction};
 #[doc(hidden)]
 pub use job::{
     encoded::EncodedArgument,

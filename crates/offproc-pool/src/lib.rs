@@ -49,7 +49,7 @@ pub use self::{
         default_context_statistics, shutdown,
     },
     limiter::default::{default_limiter, default_limiter as current_default_worker_limiter},
-    map::{Chunks, Fold, Folded, IntoItems, Items, Map, MapIter, map},
+    map::{Chunks, Fold, Folded, IntoItems, Items, Map, MapIter, map, map_with},
     timing::CallTimes,
 };
 #[cfg(not(loom))]

@@ -23,7 +23,7 @@
 //! |---|---|
 //! | calls, and their options | [`run_sync`], [`RunSync`] |
 //! | code that is not async | [`RunSync::wait`] |
-//! | a function over many items | [`map`](map()), [`Map`] |
+//! | a function over many items | [`map`](map()), [`map_with`], [`Map`] |
 //! | what can be an argument or a result | [`Transfer`], [`JobError`] for errors, [`SharedBytes`] and [`Fd`] |
 //! | what can go wrong | [`Error`], [`BrokenWorkerError`], [`PanicError`] |
 //! | a job's own errors | [`JobError`] |
@@ -111,7 +111,7 @@ pub use offproc_pool::{
     ScopeError, SendError, Sender, Sending, Shutdown, Signals, StateError, Station, Statistics, TimedCall, Transfer,
     Transport, TrySendError, WarmUp, WorkerContext, WorkerContextBuilder, WorkerSettings, WorkerType, cache_scope,
     channel, configure_default_context, context_scope, current_default_worker_limiter, default_context_statistics,
-    default_limiter, map, run_sync, run_with, shutdown,
+    default_limiter, map, map_with, run_sync, run_with, shutdown,
 };
 
 /// The runtimes a context can be [pinned](WorkerContextBuilder::runtime) to.

@@ -60,13 +60,14 @@ pub(super) fn split_head(body: &[u8]) -> Option<([CodeOffset; 2], JobOptions, &[
     Some(([CodeOffset(trampoline & !OPTIONS), function], options, argument))
 }
 
-/// The addresses of the functions of a fold, and what follows.
-type FoldHead<'a> = (usize, usize, &'a [u8]);
-
-/// The head of a chunk that is folded; `None` if there is not so much.
-pub(super) fn split_fold(input: &[u8]) -> Result<Option<FoldHead<'_>>, DecodeError> {
-    let Some((init, rest)) = input.split_first_chunk() else { return Ok(None) };
-    let Some((fold, rest)) = rest.split_first_chunk() else { return Ok(None) };
-    let address = |bytes: &[u8; 8]| CodeOffset(u64::from_le_bytes(*bytes)).address();
-    Ok(Some((address(init)?, address(fold)?, rest)))
+/// The addresses of so many more functions at the start of a chunk, and what follows.
+pub(super) fn split_addresses<const COUNT: usize>(input: &[u8]) -> Result<([usize; COUNT], &[u8]), DecodeError> {
+    let (mut addresses, mut rest) = ([0; COUNT], input);
+    for address in &mut addresses {
+        let (offset, behind) =
+            rest.split_first_chunk().ok_or_else(|| DecodeError("the chunk is incomplete".to_owned()))?;
+        *address = CodeOffset(u64::from_le_bytes(*offset)).address()?;
+        rest = behind;
+    }
+    Ok((addresses, rest))
 }

@@ -124,6 +124,7 @@ impl Answer {
                 _ => AfterPanic::Nothing,
             },
             Kind::LastItems => AfterPanic::EndsWorker,
+            Kind::LastWithState => AfterPanic::LosesState,
             _ => AfterPanic::Nothing,
         }
     }

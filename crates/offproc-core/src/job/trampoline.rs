@@ -6,8 +6,9 @@
 //! [`Callback`] the handshake, which checks the parent and its build before it reads one.
 #![allow(unsafe_code)]
 
+pub(crate) mod chunk;
+
 use super::body::{self, JobOptions};
-use super::chunk::{self, ChunkBounds};
 use super::code::CodeOffset;
 use super::codec;
 use super::encoded::EncodedArgument;
@@ -15,7 +16,7 @@ use super::exchange::Exchange;
 use super::limits::SoftLimits;
 use super::message::Failure;
 use crate::error::{DecodeError, EncodeError};
-use crate::wire::writer::{Full, Writer};
+use crate::wire::writer::Writer;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::marker::PhantomData;
 
@@ -25,7 +26,7 @@ type Trampoline = unsafe fn(function: usize, input: *const [u8], exchange: &mut 
 
 /// What a worker runs: the trampoline for the type of a function, and that function.
 ///
-/// Only [`Pair`] puts two together.
+/// Only [`Pair`] and [`chunk::ChunkCode`] put two together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JobCode([CodeOffset; 2]);
 
@@ -49,51 +50,6 @@ impl JobCode {
         // SAFETY: `Pair` has put the trampoline together with a function of its type; the caller answers for
         // `argument`.
         unsafe { trampoline(function, argument, exchange) }
-    }
-}
-
-/// What a worker runs for the items of a chunk, which are of type `A`.
-///
-/// Only its constructors put functions together.
-#[derive(Clone, Copy, Debug)]
-pub struct ChunkCode<A> {
-    code: JobCode,
-    /// Of a fold: the functions that begin it, and that add a result.
-    fold: Option<[CodeOffset; 2]>,
-    of: PhantomData<fn(A)>,
-}
-
-impl<A: Serialize + DeserializeOwned> ChunkCode<A> {
-    /// Calls `function` for each item, and returns its results.
-    ///
-    /// # Errors
-    ///
-    /// The function is not part of this executable.
-    pub fn map<R>(function: fn(A) -> R) -> Result<Self, EncodeError>
-    where
-        R: Serialize + DeserializeOwned,
-    {
-        let trampoline: Trampoline = run_chunk::<A, R>;
-        Self::new(trampoline, function as usize, None)
-    }
-
-    /// Calls `function` for each item, and folds its results, which need not travel.
-    ///
-    /// # Errors
-    ///
-    /// One of the functions is not part of this executable.
-    pub fn fold<R, B>(function: fn(A) -> R, init: fn() -> B, fold: fn(B, R) -> B) -> Result<Self, EncodeError>
-    where
-        B: Serialize + DeserializeOwned,
-    {
-        let trampoline: Trampoline = run_fold::<A, R, B>;
-        Self::new(trampoline, function as usize, Some([init as usize, fold as usize]))
-    }
-
-    fn new(trampoline: Trampoline, function: usize, fold: Option<[usize; 2]>) -> Result<Self, EncodeError> {
-        let code = JobCode([CodeOffset::of(trampoline as usize)?, CodeOffset::of(function)?]);
-        let offsets = |[init, fold]: [usize; 2]| Ok([CodeOffset::of(init)?, CodeOffset::of(fold)?]);
-        Ok(Self { code, fold: fold.map(offsets).transpose()?, of: PhantomData })
     }
 }
 
@@ -209,47 +165,6 @@ where
     exchange.write(&())
 }
 
-/// The trampoline of `fn(A) -> R` for a chunk: its items one by one.
-///
-/// # Safety
-///
-/// As for [`run`].
-unsafe fn run_chunk<A, R>(function: usize, input: *const [u8], exchange: &mut Exchange<'_>) -> Result<usize, Failure>
-where
-    A: Serialize + DeserializeOwned,
-    R: Serialize + DeserializeOwned,
-{
-    // SAFETY: the caller ensures it until an answer is begun, and `chunk::run` copies the items before it begins one.
-    let input = unsafe { &*input };
-    // SAFETY: the caller ensures that it is such a function.
-    let function = unsafe { std::mem::transmute::<*const (), fn(A) -> R>(function as *const ()) };
-    chunk::run(function, input, exchange)
-}
-
-/// The trampoline of `fn(A) -> R` for a chunk whose results are folded: the offsets of a `fn() -> B` and of a
-/// `fn(B, R) -> B` are at the start of `input`.
-///
-/// # Safety
-///
-/// As for [`run`], and these are the offsets of such functions.
-unsafe fn run_fold<A, R, B>(function: usize, input: *const [u8], exchange: &mut Exchange<'_>) -> Result<usize, Failure>
-where
-    A: Serialize + DeserializeOwned,
-    B: Serialize + DeserializeOwned,
-{
-    // SAFETY: as in `run_chunk`.
-    let input = unsafe { &*input };
-    let incomplete = || Failure::Decode(DecodeError("the chunk is incomplete".to_owned()));
-    let (init, fold, items) = body::split_fold(input).map_err(Failure::Decode)?.ok_or_else(incomplete)?;
-    // SAFETY: the caller ensures that they are such functions.
-    let function = unsafe { std::mem::transmute::<*const (), fn(A) -> R>(function as *const ()) };
-    // SAFETY: as above.
-    let init = unsafe { std::mem::transmute::<*const (), fn() -> B>(init as *const ()) };
-    // SAFETY: as above.
-    let fold = unsafe { std::mem::transmute::<*const (), fn(B, R) -> B>(fold as *const ()) };
-    chunk::run_fold((function, init, fold), items, exchange)
-}
-
 /// Runs a function of this process as a job, whatever offsets the job has.
 ///
 /// # Safety
@@ -284,27 +199,6 @@ pub(crate) fn write_job<A: Serialize>(
         None => codec::encode(argument, out),
         Some(encoded) => encoded.write(argument, out),
     }
-}
-
-/// Writes the body of a job that runs a function for many items: as many as there is room for, and no other once there
-/// are `enough` bytes. Returns how many. An error: the first item cannot be serialised or is too large.
-pub(crate) fn write_chunk<'a, A>(
-    code: &ChunkCode<A>,
-    items: impl Iterator<Item = &'a A>,
-    (bounds, enough): (ChunkBounds, usize),
-    soft: Option<&SoftLimits>,
-    log_level: Option<u8>,
-    out: &mut Writer<'_>,
-) -> Result<usize, EncodeError>
-where
-    A: Serialize + DeserializeOwned + 'a,
-{
-    body::write_head(code.code.0, soft, log_level, out)?;
-    for offset in code.fold.iter().flatten() {
-        let full = |Full| EncodeError("the context's `max_message_size` has no room for a chunk".to_owned());
-        out.extend(&offset.0.to_le_bytes()).map_err(full)?;
-    }
-    chunk::write_items(items, bounds, enough, out)
 }
 
 /// The worker's view of a job's body.

@@ -71,12 +71,19 @@ kinds! {
     LastItems = 28,
     /// Worker to parent: it makes its state.
     MakesState = 29,
+    /// Worker to parent: as `Items`, and the worker has lost its state, which the last item had when it panicked.
+    LastWithState = 30,
 }
 
 impl Kind {
     /// Whether it has results of a chunk.
     pub(crate) fn is_of_chunk(self) -> bool {
-        matches!(self, Self::Part | Self::Items | Self::LastItems)
+        self == Self::Part || self.answers_chunk()
+    }
+
+    /// Whether it is the end of the answer to a chunk.
+    pub(crate) fn answers_chunk(self) -> bool {
+        matches!(self, Self::Items | Self::LastItems | Self::LastWithState)
     }
 }
 

@@ -105,12 +105,16 @@ unsafe fn answer(
         (outgoing, last_entry) = (exchange.outgoing, exchange.last_entry);
         outcome
     });
-    let outcome = outcome.unwrap_or_else(|error| Err(panicked(error, state)));
+    let outcome = answerable(outcome, state)?;
     jobs.end();
     stdio::flush();
     let failure = match outcome {
-        Ok(written) => {
-            let kind = if last_entry.is_some() { Kind::Items } else { Kind::Done };
+        Ok((written, has_lost_state)) => {
+            let kind = match last_entry {
+                Some(_) if has_lost_state => Kind::LastWithState,
+                Some(_) => Kind::Items,
+                None => Kind::Done,
+            };
             match (channel.answer(kind, written, &outgoing)?, last_entry) {
                 (Sent::Whole, _) => None,
                 (Sent::Refused(e), None) => Some(not_sent(&e)),
@@ -130,16 +134,29 @@ unsafe fn answer(
     failure.map_or(Ok(()), |failure| answer_failure(failure, channel, limit))
 }
 
-/// The failure of a job that has panicked: the state that it had is dropped, as it may be half changed.
-fn panicked(error: PanicError, state: &mut WorkerState) -> Failure {
-    let then = match state.use_of_job() {
-        Use::Lent => {
-            panic::drop_apart(state.take());
-            AfterPanic::LosesState
+/// What has come of a job: the length of its answer, and whether the last item of its chunk has cost the state. A state
+/// that a panic has taken from the job is dropped, as it may be half changed.
+///
+/// # Errors
+///
+/// There is no memory to say so: the worker must end.
+fn answerable(
+    outcome: Result<Result<usize, Failure>, PanicError>,
+    state: &mut WorkerState,
+) -> io::Result<Result<(usize, bool), Failure>> {
+    let has_lost_state = state.use_of_job() == Use::Lent;
+    if has_lost_state {
+        panic::drop_apart(state.take());
+    }
+    Ok(match outcome {
+        Ok(Ok(written)) => Ok((written, has_lost_state)),
+        Ok(Err(_)) if has_lost_state => return Err(io::ErrorKind::OutOfMemory.into()),
+        Ok(Err(failure)) => Err(failure),
+        Err(error) => {
+            let then = if has_lost_state { AfterPanic::LosesState } else { AfterPanic::Nothing };
+            Err(Failure::Panicked { error, then })
         }
-        Use::Untouched | Use::Made => AfterPanic::Nothing,
-    };
-    Failure::Panicked { error, then }
+    })
 }
 
 /// Makes the worker's state before its first job: the program sends that as a job after the hello.

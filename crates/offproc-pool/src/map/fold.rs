@@ -1,8 +1,8 @@
 //! A map whose results are folded in the workers.
 
 use super::pipeline::{Folding, Pipeline};
-use super::run::Task;
 use super::stream::Map;
+use super::task::Task;
 use futures_core::{FusedFuture, Stream};
 use offproc_core::{Error, Transfer, wait};
 use pin_project_lite::pin_project;

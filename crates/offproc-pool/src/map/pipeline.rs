@@ -1,8 +1,9 @@
 //! The items of a map on their way: taken from the source, in chunks that run, and as results.
 
 use super::results::{Outcomes, Results, Untouched, next_result};
-use super::run::{Run, Task};
+use super::run::Run;
 use super::sizing::{Chunks, Sizing};
+use super::task::Task;
 use super::token::Token;
 use crate::context::{WorkerContext, default_context, in_a_fork, innermost};
 use crate::limiter::default::default_limiter;
@@ -214,13 +215,16 @@ impl<A: Transfer, R: Transfer> Pipeline<A, R> {
                 self.token.give_up();
                 break;
             };
-            let permit = match self.token.poll(cx, &context) {
-                Poll::Pending => break,
-                Poll::Ready(Ok(permit)) => permit,
-                Poll::Ready(Err(_)) => {
-                    self.close(at);
-                    continue;
-                }
+            let permit = match self.task.check_state(&context) {
+                Err(error) => Err(error),
+                Ok(()) => match self.token.poll(cx, &context) {
+                    Poll::Pending => break,
+                    Poll::Ready(Ok(permit)) => Ok(permit),
+                    Poll::Ready(Err(_)) => {
+                        self.close(at);
+                        continue;
+                    }
+                },
             };
             let Segment::Waiting(untouched) = &mut self.segments[at] else { unreachable!("it waits") };
             let mut items = std::mem::take(&mut untouched.items);

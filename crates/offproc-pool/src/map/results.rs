@@ -1,6 +1,6 @@
 //! What became of the items of a map, in their order.
 
-use offproc_core::{Answer, BrokenWorkerError, ChunkAnswer, EncodeError, Error, Transfer};
+use offproc_core::{Answer, BrokenWorkerError, ChunkAnswer, EncodeError, Error, StateError, Transfer};
 use std::collections::VecDeque;
 
 /// Items that have not begun.
@@ -27,6 +27,8 @@ pub(super) enum Outcomes {
     Failed(Error),
     /// So many items, of a context that is closed.
     Closed(usize),
+    /// So many items, of a context without the state that the function takes.
+    WrongState(usize, StateError),
     /// So many items, as a poll has panicked.
     Panicked(usize),
     /// So many items, of a worker that broke, and nothing says which of them it ran.
@@ -60,6 +62,12 @@ fn next_of_others<R: Transfer>(results: &mut Results) -> Option<Result<R, Error>
                 results.push_front(Outcomes::Closed(count - 1));
             }
             Some(Err(Error::Closed))
+        }
+        Outcomes::WrongState(count, error) => {
+            if count > 1 {
+                results.push_front(Outcomes::WrongState(count - 1, error.clone()));
+            }
+            Some(Err(error.into()))
         }
         Outcomes::Panicked(count) => {
             if count > 1 {

@@ -1,49 +1,22 @@
 //! A chunk of a map, from when it has a token until its results are there.
 
 use super::results::{Outcomes, Results, Untouched};
+use super::task::Task;
 use crate::context::{Checkout, HasLedger, Lease, WorkerContext};
 use crate::limiter::Permit;
 use crate::observe::CallRecord;
 use crate::timing::Clocks;
 use offproc_core::{
-    Answer, BoxFuture, BrokenWorkerError, CallOutcome, ChunkBounds, ChunkCode, ChunkOutcome, EncodeError, Error,
-    Outcome, Transfer, is_forked,
+    Answer, BoxFuture, BrokenWorkerError, CallOutcome, ChunkBounds, ChunkOutcome, EncodeError, Error, Outcome, Transfer,
+    is_forked,
 };
 use std::collections::VecDeque;
-use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// After how many workers that left without taking the chunk its first item fails; see `RunSync`.
 const MOST_REFUSALS: u32 = 6;
-
-/// What all chunks of a map run.
-pub(super) struct Task<A, R> {
-    /// For an item that is a job of its own; `None` where results are folded.
-    alone: Option<fn(A) -> R>,
-    chunk: Result<ChunkCode<A>, EncodeError>,
-    /// The address and the type of the function.
-    name: (usize, &'static str),
-    caller: &'static Location<'static>,
-}
-
-impl<A: Transfer, R: Transfer> Task<A, R> {
-    pub(super) fn map(function: fn(A) -> R, caller: &'static Location<'static>) -> Self {
-        let name = (function as usize, std::any::type_name::<fn(A) -> R>());
-        Self { alone: Some(function), chunk: ChunkCode::map(function), name, caller }
-    }
-
-    pub(super) fn fold<F>(
-        function: fn(A) -> F,
-        init: fn() -> R,
-        fold: fn(R, F) -> R,
-        caller: &'static Location<'static>,
-    ) -> Self {
-        let name = (function as usize, std::any::type_name::<fn(A) -> F>());
-        Self { alone: None, chunk: ChunkCode::fold(function, init, fold), name, caller }
-    }
-}
 
 /// A chunk that has a token. Dropping it cancels it, as it does a call.
 pub(super) struct Run<A, R> {
@@ -95,12 +68,13 @@ enum Step<A> {
 }
 
 impl<A: Transfer, R: Transfer> Run<A, R> {
+    /// With an error in place of the token, its items get that.
     pub(super) fn new(
         task: Arc<Task<A, R>>,
         items: VecDeque<A>,
         bounds: (ChunkBounds, usize),
         context: WorkerContext,
-        permit: Permit,
+        permit: Result<Permit, Error>,
     ) -> Self {
         let mut run = Self {
             task,
@@ -123,7 +97,10 @@ impl<A: Transfer, R: Transfer> Run<A, R> {
             let (function, name) = run.task.name;
             run.record.begin(run.context.inner().observer(), function, name, &mut run.clocks);
         }
-        run.state = run.check_out(permit);
+        run.state = match permit {
+            Ok(permit) => run.check_out(permit),
+            Err(error) => State::CheckedOut(Err(error)),
+        };
         run
     }
 
@@ -165,6 +142,9 @@ impl<A: Transfer, R: Transfer> Run<A, R> {
 
     fn check_out(&mut self, permit: Permit) -> State {
         self.posted = None;
+        if self.task.state.is_some() {
+            self.context.inner().ledger().bring_up(|worker| !worker.has_lost_state());
+        }
         let checkout = if self.refusals > MOST_REFUSALS / 2 {
             self.context.inner().check_out_new(permit)
         } else {
@@ -183,8 +163,22 @@ impl<A: Transfer, R: Transfer> Run<A, R> {
         }
     }
 
+    /// The worker makes its state anew, before it gets the chunk.
+    #[cold]
+    fn make_state(&self, lease: Lease) -> State {
+        let (context, clocks) = (self.context.clone(), self.clocks.clone());
+        State::CheckingOut(Box::pin(async move {
+            let inner = context.inner();
+            inner.unless_killed(inner.with_state(lease, clocks.as_ref())).await
+        }))
+    }
+
     /// Hands as many of the items over as can be sent together. Those at the front that cannot be sent fail.
+    /// A worker that has lost the state they need makes it first.
     fn post(&mut self, mut lease: Lease) -> Step<A> {
+        if self.task.state.is_some() && lease.worker().has_lost_state() {
+            return Step::Next(self.make_state(lease));
+        }
         loop {
             if self.items.is_empty() {
                 return self.end(0, CallOutcome::Encode);
@@ -192,11 +186,11 @@ impl<A: Transfer, R: Transfer> Run<A, R> {
             if let Some(clocks) = &self.clocks {
                 clocks.run(lease.worker().process().pid());
             }
-            let Task { alone, chunk, name, caller } = &*self.task;
-            let alone = alone.filter(|_| self.items.len() == 1);
+            let Task { alone, chunk, name, caller, .. } = &*self.task;
+            let alone = alone.as_ref().filter(|_| self.items.len() == 1);
             self.is_chunk = alone.is_none();
             let posted = match (alone, chunk) {
-                (Some(function), _) => lease.post(&function, &self.items[0], caller, None, None, None).map(|()| 1),
+                (Some(function), _) => lease.post(function, &self.items[0], caller, None, None, None).map(|()| 1),
                 (None, Ok(chunk)) => lease.post_chunk(chunk, *name, self.items.iter(), self.bounds, caller),
                 (None, Err(error)) => Err(Error::Encode(error.clone())),
             };
@@ -329,10 +323,13 @@ impl<A: Transfer, R: Transfer> Run<A, R> {
     /// None of its items has run. The first one fails; where `error` may be about another, each is sent alone.
     fn fail(&mut self, error: Error) -> Step<A> {
         let outcome = error.outcome();
-        if matches!(error, Error::Closed) {
+        if matches!(error, Error::Closed | Error::State(_)) {
             let items = self.items.len() + self.left.len();
             self.left.clear();
-            self.results.push_back(Outcomes::Closed(items));
+            self.results.push_back(match error {
+                Error::State(error) => Outcomes::WrongState(items, error),
+                _ => Outcomes::Closed(items),
+            });
             return self.end(items, outcome);
         }
         if self.items.len() > 1 && matches!(error, Error::Encode(_) | Error::Decode(_)) {

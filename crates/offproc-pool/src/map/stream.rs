@@ -2,11 +2,11 @@
 
 use super::items::IntoItems;
 use super::pipeline::Pipeline;
-use super::run::Task;
 use super::sizing::Chunks;
+use super::task::Task;
 use crate::context::WorkerContext;
 use futures_core::{FusedStream, Stream};
-use offproc_core::{Error, Transfer};
+use offproc_core::{Error, ItemFunction, Transfer};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::panic::Location;
@@ -32,7 +32,7 @@ pin_project! {
     {
         #[pin]
         pub(super) source: S,
-        pub(super) function: fn(S::Item) -> R,
+        pub(super) function: ItemFunction<S::Item, R>,
         pub(super) caller: &'static Location<'static>,
         pub(super) pipeline: Pipeline<S::Item, R>,
     }
@@ -95,7 +95,7 @@ where
     I::Item: Transfer,
     R: Transfer,
 {
-    Map::new(f, items.into_items(), None)
+    Map::new(ItemFunction::plain(f), items.into_items(), None)
 }
 
 impl WorkerContext {
@@ -107,7 +107,7 @@ impl WorkerContext {
         I::Item: Transfer,
         R: Transfer,
     {
-        Map::new(f, items.into_items(), Some(self.clone()))
+        Map::new(ItemFunction::plain(f), items.into_items(), Some(self.clone()))
     }
 }
 
@@ -118,7 +118,7 @@ where
     R: Transfer,
 {
     #[track_caller]
-    fn new(function: fn(S::Item) -> R, source: S, context: Option<WorkerContext>) -> Self {
+    pub(super) fn new(function: ItemFunction<S::Item, R>, source: S, context: Option<WorkerContext>) -> Self {
         let caller = Location::caller();
         Self { source, function, caller, pipeline: Pipeline::new(Task::map(function, caller), context) }
     }
@@ -225,7 +225,7 @@ where
 impl<S: Stream, R> fmt::Debug for Map<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Map")
-            .field("function", &std::any::type_name::<fn(S::Item) -> R>())
+            .field("function", &self.function)
             .field("outstanding", &self.pipeline.outstanding())
             .finish_non_exhaustive()
     }

@@ -46,7 +46,7 @@ impl Answer {
             Kind::Failed => {
                 ChunkOutcome::Failed(codec::decode::<Failure>(frame.body()).map_or_else(Error::Decode, Error::from))
             }
-            Kind::Items | Kind::LastItems => ChunkAnswer::open(frame, incoming, most),
+            Kind::Items | Kind::LastItems | Kind::LastWithState => ChunkAnswer::open(frame, incoming, most),
             _ => ChunkOutcome::Unreadable,
         }
     }

@@ -2,20 +2,21 @@
 
 use super::layout::{FOLDED, HEADER};
 use super::run::{fail_item, no_memory, run_each, write_entry};
+use crate::error::DecodeError;
 use crate::job::codec;
 use crate::job::exchange::Exchange;
 use crate::job::message::{AfterPanic, Failure};
+use crate::job::state::{Use, WorkerState};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// What is called for each item, what begins a fold, and what adds a result.
-type FoldFunctions<A, R, B> = (fn(A) -> R, fn() -> B, fn(B, R) -> B);
-
 /// Runs the items in `input`, and folds the results. Returns the length of the answer, as far as it is not published.
+/// `call` is as for [`run`](super::run()).
 ///
 /// The value that is folded travels at the end alone. A panic while a result is added takes it along: then the chunk
 /// ends without a value, and the parent counts the items that were in it as lost.
 pub(crate) fn run_fold<A, R, B>(
-    (function, init, fold): FoldFunctions<A, R, B>,
+    mut call: impl FnMut(&mut WorkerState, A) -> Result<R, DecodeError>,
+    (init, fold): (fn() -> B, fn(B, R) -> B),
     input: &[u8],
     exchange: &mut Exchange<'_>,
 ) -> Result<usize, Failure>
@@ -32,17 +33,17 @@ where
         }
         let mut is_adding = false;
         let mut failed = None;
-        let caught = (exchange.hooks.catch)(start, &mut || match exchange
-            .incoming
-            .while_receiving_part(|| codec::decode::<A>(item))
-        {
-            Ok(argument) => {
-                let result = function(argument);
-                is_adding = true;
-                value = Some(fold(value.take().unwrap_or_else(init), result));
-                is_adding = false;
+        let caught = (exchange.hooks.catch)(start, &mut || {
+            let argument = exchange.incoming.while_receiving_part(|| codec::decode::<A>(item));
+            match argument.and_then(|argument| call(exchange.state, argument)) {
+                Ok(result) => {
+                    exchange.state.give_back();
+                    is_adding = true;
+                    value = Some(fold(value.take().unwrap_or_else(init), result));
+                    is_adding = false;
+                }
+                Err(error) => failed = Some(Failure::Decode(error)),
             }
-            Err(error) => failed = Some(Failure::Decode(error)),
         });
         let failed = caught.err().map(|error| Failure::Panicked { error, then: AfterPanic::Nothing }).or(failed);
         if let Some(failure) = failed {
@@ -54,7 +55,7 @@ where
             let _ = writer.extend(&(FOLDED | folded).to_le_bytes());
             end = writer.written();
         }
-        Ok((end, !is_adding))
+        Ok((end, !is_adding && exchange.state.use_of_job() != Use::Lent))
     })?;
     if value.is_none() {
         return Ok(written);

@@ -5,14 +5,16 @@ use crate::error::{DecodeError, EncodeError};
 use crate::job::codec;
 use crate::job::exchange::Exchange;
 use crate::job::message::{AfterPanic, Failure};
+use crate::job::state::{Use, WorkerState};
 use crate::wire::writer::Writer;
 use serde::{Serialize, de::DeserializeOwned};
 use std::io;
 use std::time::{Duration, Instant};
 
 /// Runs the items in `input`, and writes the results. Returns the length of the answer, as far as it is not published.
+/// `call` may take the state of the worker; an item that panics while it has it is the last one.
 pub(crate) fn run<A, R>(
-    mut call: impl FnMut(A) -> R,
+    mut call: impl FnMut(&mut WorkerState, A) -> Result<R, DecodeError>,
     input: &[u8],
     exchange: &mut Exchange<'_>,
 ) -> Result<usize, Failure>
@@ -20,7 +22,10 @@ where
     A: DeserializeOwned,
     R: Serialize,
 {
-    run_each(input, exchange, |item, start, exchange| Ok((run_item(&mut call, item, start, exchange)?, true)))
+    run_each(input, exchange, |item, start, exchange| {
+        let end = run_item(&mut call, item, start, exchange)?;
+        Ok((end, exchange.state.use_of_job() != Use::Lent))
+    })
 }
 
 /// Runs the items in `input`, until one of its bounds is reached or `each` says so. `each` runs an item, writes its
@@ -71,7 +76,7 @@ pub(super) fn run_each(
 
 /// Runs one item, and writes its entry behind the first `start` bytes. Returns where the entry ends.
 fn run_item<A, R>(
-    call: &mut impl FnMut(A) -> R,
+    call: &mut impl FnMut(&mut WorkerState, A) -> Result<R, DecodeError>,
     item: &[u8],
     start: usize,
     exchange: &mut Exchange<'_>,
@@ -82,15 +87,16 @@ where
 {
     let mut written = Ok(start);
     let caught = (exchange.hooks.catch)(start, &mut || {
-        let argument = exchange.incoming.while_receiving_part(|| codec::decode::<A>(item)).map_err(Failure::Decode);
-        written = argument.and_then(|argument| {
-            let result = call(argument);
+        let argument = exchange.incoming.while_receiving_part(|| codec::decode::<A>(item));
+        let result = argument.and_then(|argument| call(exchange.state, argument)).map_err(Failure::Decode);
+        written = result.and_then(|result| {
             exchange.outgoing.receive_part(exchange.incoming);
             let outgoing = &mut exchange.outgoing;
             let mut writer = exchange.result.resume(start, exchange.limit.saturating_add(HEADER)).map_err(no_memory)?;
             write_entry(0, &mut writer, |writer| outgoing.while_sending_part(|| codec::encode(&result, writer)))
                 .map_err(Failure::Encode)
         });
+        exchange.state.give_back();
     });
     match caught.map_or_else(|error| Err(Failure::Panicked { error, then: AfterPanic::Nothing }), |()| written) {
         Ok(written) => Ok(written),

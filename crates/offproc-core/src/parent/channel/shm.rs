@@ -101,7 +101,7 @@ impl ParentShm {
         let length = usize::try_from(slot.worker.length.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
         let (kind, limit) = match kind {
             Some(kind @ (Kind::Done | Kind::Failed)) => (kind, self.limit),
-            Some(kind @ (Kind::Items | Kind::LastItems)) if self.is_chunk => (kind, chunk::most_bytes(self.limit)),
+            Some(kind) if kind.answers_chunk() && self.is_chunk => (kind, chunk::most_bytes(self.limit)),
             _ => return Err("an answer of unknown kind".to_owned()),
         };
         if length > limit {

@@ -270,7 +270,7 @@ impl ParentStream {
             FrameEvent::Violation(what) => return ChannelEvent::Violation(what),
         };
         match (frame.kind, awaited) {
-            (kind @ (Kind::Items | Kind::LastItems), Awaited::Answer) if self.parts.is_some() => {
+            (kind, Awaited::Answer) if kind.answers_chunk() && self.parts.is_some() => {
                 if let Err(violation) = self.keep(&frame) {
                     return violation;
                 }

@@ -10,17 +10,23 @@ pub(crate) enum Kind {
     Leaves = 22,
     Items = 27,
     LastItems = 28,
+    LastWithState = 30,
 }
 
 impl Kind {
     pub(crate) fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Attached, Self::Done, Self::Failed, Self::Stays, Self::Leaves, Self::Items, Self::LastItems]
+        use Kind::{Attached, Done, Failed, Items, LastItems, LastWithState, Leaves, Stays};
+        [Attached, Done, Failed, Stays, Leaves, Items, LastItems, LastWithState]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }
 
     pub(crate) fn is_of_chunk(self) -> bool {
-        matches!(self, Self::Items | Self::LastItems)
+        self.answers_chunk()
+    }
+
+    pub(crate) fn answers_chunk(self) -> bool {
+        matches!(self, Self::Items | Self::LastItems | Self::LastWithState)
     }
 }
 
