@@ -5,10 +5,8 @@ use futures::stream::FusedStream;
 use futures::{Stream, StreamExt, poll};
 use offproc::{Chunks, Error, Fd, Map, SharedBytes, Transport, WorkerContext, WorkerContextBuilder, map, should_stop};
 use offproc_tests::process::{Family, kill};
-use offproc_tests::rendezvous::{Arrivals, Gate, arrive, pass};
 use offproc_tests::scratch::{Scratch, append, trace};
 use offproc_tests::untransferable::{Panics, Refuses};
-use offproc_tests::waiting::blocking_until;
 use offproc_tests::{Case, isolated, job, matrix};
 use std::collections::HashMap;
 use std::fs::File;
@@ -34,8 +32,6 @@ isolated!(
     carries_buffers_and_descriptors,
     splits_what_is_too_large_for_a_message,
     runs_no_item_twice_while_workers_are_killed,
-    takes_back_what_has_not_begun_when_it_is_dropped,
-    lets_the_chunk_that_runs_end_when_it_is_dropped,
     gets_an_error_for_each_item_of_a_closed_context,
     counts_for_no_queue,
     retires_a_worker_after_a_chunk,
@@ -410,60 +406,6 @@ fn runs_no_item_twice_while_workers_are_killed() {
             }
         }
         let _ = block_on(context.close());
-    }
-}
-
-/// Leaves a trace; at item 3, arrives, and waits at a gate.
-fn meet((path, ticket, gate, item): (String, String, String, u32)) {
-    append(&path, &format!("{item}\n"));
-    if item == 3 {
-        arrive(&ticket);
-        let _ = pass(&gate);
-    }
-}
-
-fn takes_back_what_has_not_begun_when_it_is_dropped() {
-    for transport in [Transport::SharedMemory, Transport::Stream] {
-        let scratch = Scratch::new();
-        let (path, arrivals, gate) = (scratch.path("marks"), Arrivals::new(&scratch, "a"), Gate::new(&scratch, "g"));
-        let context = builder(1).transport(transport).kill_on_cancel(true).open().unwrap();
-        let items = (0..40).map(|item| (path.clone(), arrivals.ticket(), gate.ticket(), item));
-        let mut map = context.map(meet, items).chunk_size(Chunks::Of(20));
-        block_on(async {
-            futures::future::select(map.next(), Box::pin(arrived(&arrivals))).await;
-        });
-        drop(map);
-        assert_eq!(runs(&path).len(), 4);
-        assert_eq!(context.limiter().borrowed_tokens(), 0);
-        let _ = block_on(context.close());
-        assert_eq!((context.statistics().killed, context.statistics().calls), (1, 1));
-        assert_eq!(runs(&path).len(), 4);
-    }
-}
-
-fn lets_the_chunk_that_runs_end_when_it_is_dropped() {
-    for transport in [Transport::SharedMemory, Transport::Stream] {
-        let scratch = Scratch::new();
-        let (path, arrivals, gate) = (scratch.path("marks"), Arrivals::new(&scratch, "a"), Gate::new(&scratch, "g"));
-        let context = builder(1).transport(transport).open().unwrap();
-        let items = (0..40).map(|item| (path.clone(), arrivals.ticket(), gate.ticket(), item));
-        let mut map = context.map(meet, items).chunk_size(Chunks::Of(20));
-        block_on(async {
-            futures::future::select(map.next(), Box::pin(arrived(&arrivals))).await;
-        });
-        drop(map);
-        assert_eq!((context.statistics().abandoned_jobs, context.limiter().borrowed_tokens()), (1, 1));
-        gate.admit_one();
-        blocking_until(|| context.limiter().borrowed_tokens() == 0, || "the chunk has not ended".to_owned());
-        assert_each_ran_once(&path, 20);
-        block_on(context.close()).unwrap();
-    }
-}
-
-/// Until a job has arrived, polled again and again.
-async fn arrived(arrivals: &Arrivals) {
-    while arrivals.try_next().is_none() {
-        async_std::task::yield_now().await;
     }
 }
 

@@ -50,6 +50,9 @@ pub(crate) trait ResultRoom {
 
     /// The parent gets the `written` bytes of a chunk's answer also if this process dies. Returns where to go on.
     fn publish(&mut self, written: usize) -> io::Result<usize>;
+
+    /// True once the parent does not want the items of the current chunk that have not begun.
+    fn is_withdrawn(&mut self) -> bool;
 }
 
 /// What a worker does around each item of a chunk.

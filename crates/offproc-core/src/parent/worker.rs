@@ -267,6 +267,13 @@ impl Worker {
         }
     }
 
+    /// The items of the chunk that have not begun are not wanted. The worker may take other jobs after it.
+    pub fn withdraw_items(&mut self) {
+        if !is_forked() {
+            self.channel.withdraw_items();
+        }
+    }
+
     /// Asks the job to stop: [`should_stop`](crate::should_stop) becomes true in it, if it was posted with soft limits.
     /// The worker takes no other job.
     pub fn request_stop(&mut self) {

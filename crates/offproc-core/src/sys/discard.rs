@@ -5,7 +5,7 @@
 //! close. A worker that makes closing slow all the same (it has the same socket, and may switch lingering on again) can
 //! hold up a few such threads, and nothing else.
 
-use super::messages::receive;
+use super::messages::{MAX_FDS, receive};
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{RecvFlags, Shutdown};
@@ -52,6 +52,19 @@ pub(crate) fn receive_with(
     let (bytes, rest) = receive(socket, space, descriptors, flags)?;
     discard(rest);
     Ok(bytes)
+}
+
+/// [`receive_with`], without waiting. A worker may send only so many descriptors: any above that are discarded.
+pub(crate) fn receive_some(
+    socket: impl AsFd,
+    space: &mut [u8],
+    descriptors: &mut Vec<OwnedFd>,
+) -> Result<usize, Errno> {
+    let count = receive_with(socket, space, descriptors, RecvFlags::DONTWAIT)?;
+    if descriptors.len() > MAX_FDS {
+        discard(descriptors.split_off(MAX_FDS));
+    }
+    Ok(count)
 }
 
 /// `shutdown(SHUT_RDWR)` and `close`, of our end of a pair. This also closes all that a worker has sent and that is

@@ -43,6 +43,8 @@ kinds! {
     ForkRequest = 3,
     /// Either way, beside shared memory: the descriptors of the next job or answer, and the buffers to unmap.
     Attached = 4,
+    /// Parent to worker, over a stream: the items of the chunk that have not begun are not wanted.
+    Withdraw = 5,
     /// Worker to parent: it is of the same build, and begins to run `init` or `preload`.
     Welcome = 16,
     /// Worker to parent: it is of the same build, and waits for jobs.
@@ -130,6 +132,13 @@ pub(crate) fn begin() -> Vec<u8> {
     let mut buffer = buffer::take();
     buffer.resize(HEADER, 0);
     buffer
+}
+
+/// A frame without a body.
+pub(crate) fn empty(kind: Kind) -> [u8; HEADER] {
+    let mut frame = [0; HEADER];
+    finish(kind, &mut frame);
+    frame
 }
 
 /// Writes the header of the frame that `buffer` contains.

@@ -25,7 +25,7 @@ pub(crate) struct Abandoned {
 }
 
 impl Abandoned {
-    /// Waits for the end of the job in the background.
+    /// Waits for the end of the job in the background. A chunk ends with the item that runs.
     pub(crate) fn begin(
         running: RunningGuard,
         worker: Box<Worker>,
@@ -40,6 +40,8 @@ impl Abandoned {
         let mut job = Self { running, worker, permit, timer, _count: count };
         if grace.is_some() {
             job.worker.request_stop();
+        } else {
+            job.worker.withdraw_items();
         }
         spawn_background(job.finish_detached(limits, grace));
     }

@@ -28,7 +28,7 @@ where
     })
 }
 
-/// Runs the items in `input`, until one of its bounds is reached or `each` says so. `each` runs an item, writes its
+/// Runs the items in `input`, until one of its bounds is reached, the rest is withdrawn, or `each` says so. `each` runs an item, writes its
 /// entry behind so many bytes, and returns where the entry ends.
 pub(super) fn run_each(
     input: &[u8],
@@ -47,7 +47,11 @@ pub(super) fn run_each(
     let mut written = exchange.result.begin(exchange.limit).map_err(no_memory)?.written();
     let enough = bounds.bytes.min(exchange.limit);
     let (mut watch, mut size, mut done) = (Watch::new(bounds.time), 0, 0);
+    exchange.last_entry = Some(written);
     while let Some((length, behind)) = split_header(rest) {
+        if exchange.result.is_withdrawn() {
+            break;
+        }
         let length = usize::try_from(length).ok().filter(|length| *length <= behind.len()).ok_or_else(incomplete)?;
         let (item, others) = behind.split_at(length);
         rest = others;

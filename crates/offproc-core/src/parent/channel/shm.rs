@@ -254,6 +254,7 @@ impl ParentChannel for ParentShm {
 
     fn begin_chunk(&mut self) {
         self.is_chunk = true;
+        self.memory.slot().parent.withdrawn.store(0, Ordering::Relaxed);
         self.memory.slot().worker.published.store(0, Ordering::Relaxed);
     }
 
@@ -289,6 +290,10 @@ impl ParentChannel for ParentShm {
 
     fn ends_stay(&mut self) {
         self.outgoing.ends_stay();
+    }
+
+    fn withdraw_items(&mut self) {
+        self.memory.slot().parent.withdrawn.store(self.seq, Ordering::Relaxed);
     }
 
     fn request_stop(&mut self) {

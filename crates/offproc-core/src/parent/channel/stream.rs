@@ -9,14 +9,14 @@ use crate::job::attachments::{Incoming, Outgoing};
 use crate::job::chunk;
 use crate::job::message::Answer;
 use crate::parent::runtime::RuntimeSelector;
-use crate::sys::discard::{discard, receive_with};
+use crate::sys::discard::{discard, receive_some};
 use crate::sys::fork_registry::{SocketEnd, TrackedFd, WeakFd};
-use crate::sys::messages::{MAX_FDS, RESET_MEANS_UNREAD, Unsent, retry, send_with};
+use crate::sys::messages::{RESET_MEANS_UNREAD, Unsent, retry, send_with};
 use crate::wire::buffer;
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use rustix::net::{SendFlags, Shutdown};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -378,6 +378,15 @@ impl ParentChannel for ParentStream {
         self.outgoing.ends_stay();
     }
 
+    fn withdraw_items(&mut self) {
+        if self.parts.is_some() {
+            self.out.extend_from_slice(&frame::empty(Kind::Withdraw));
+            // From here on, unread bytes may be these. An error recurs when the answer is polled for.
+            self.reading = Reading::MayHaveBegun;
+            let _ = self.send();
+        }
+    }
+
     fn request_stop(&mut self) {
         self.end_sending();
     }
@@ -385,15 +394,6 @@ impl ParentChannel for ParentStream {
     fn request_shutdown(&mut self) {
         self.end_sending();
     }
-}
-
-/// Receives what comes next. A worker may send only so many descriptors: any above that are closed.
-fn receive_some(socket: &TrackedFd, space: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> Result<usize, Errno> {
-    let count = receive_with(socket, space, descriptors, RecvFlags::DONTWAIT)?;
-    if descriptors.len() > MAX_FDS {
-        discard(descriptors.split_off(MAX_FDS));
-    }
-    Ok(count)
 }
 
 #[cfg(test)]

@@ -88,6 +88,8 @@ pub(crate) struct ParentWords {
     pub(crate) descriptors: AtomicU32,
     /// The CPU on which the parent waits for the doorbell.
     pub(crate) cpu: AtomicU32,
+    /// The number of a chunk whose items that have not begun are not wanted, or 0.
+    pub(crate) withdrawn: AtomicU32,
 }
 
 /// The words that the worker writes.

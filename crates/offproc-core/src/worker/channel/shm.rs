@@ -74,6 +74,10 @@ impl ResultRoom for WorkerShm {
         self.memory.slot().worker.published.store(written as u64, Ordering::Release);
         Ok(written)
     }
+
+    fn is_withdrawn(&mut self) -> bool {
+        self.memory.slot().parent.withdrawn.load(Ordering::Relaxed) == self.seq
+    }
 }
 
 impl WorkerChannel for WorkerShm {

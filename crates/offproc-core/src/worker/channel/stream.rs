@@ -24,11 +24,20 @@ pub(crate) struct WorkerStream {
     job: Option<Frame>,
     received: Vec<OwnedFd>,
     out: Vec<u8>,
+    // The frame that came while a chunk ran.
+    early: Option<Frame>,
 }
 
 impl WorkerStream {
     pub(crate) fn new(socket: impl Into<Arc<OwnedFd>>, limit: usize) -> Self {
-        Self { socket: socket.into(), decoder: Decoder::new(limit), job: None, received: Vec::new(), out: Vec::new() }
+        Self {
+            socket: socket.into(),
+            decoder: Decoder::new(limit),
+            job: None,
+            received: Vec::new(),
+            out: Vec::new(),
+            early: None,
+        }
     }
 
     /// From here on frames may be this large.
@@ -45,7 +54,7 @@ impl WorkerStream {
     /// The next frame; `Ok(None)` if the parent has closed its end, `Err` if nothing came in time.
     fn frame(&mut self, patience: Option<Duration>) -> io::Result<Result<Option<Frame>, Late>> {
         loop {
-            if let Some(frame) = self.decoder.next()? {
+            if let Some(frame) = self.early.take().map_or_else(|| self.decoder.next(), |frame| Ok(Some(frame)))? {
                 return Ok(Ok(Some(frame)));
             }
             if let Some(patience) = patience.filter(|_| !self.decoder.is_midway()) {
@@ -147,6 +156,24 @@ impl ResultRoom for WorkerStream {
         }
         Ok(HEADER)
     }
+
+    /// What is wrong with the connection shows where the answer is sent, or the next job is awaited.
+    fn is_withdrawn(&mut self) -> bool {
+        while self.early.is_none() {
+            match self.decoder.next() {
+                Ok(Some(frame)) => self.early = Some(frame),
+                Ok(None) => {
+                    let (socket, space) = (&self.socket, self.decoder.space());
+                    match retry(|| receive(socket, space, &mut self.received, RecvFlags::DONTWAIT)) {
+                        Ok((count @ 1.., _)) => self.decoder.advance(count),
+                        Ok(_) | Err(_) => return false,
+                    }
+                }
+                Err(_) => return false,
+            }
+        }
+        self.early.as_ref().is_some_and(|frame| frame.kind == Kind::Withdraw)
+    }
 }
 
 impl WorkerChannel for WorkerStream {
@@ -161,6 +188,8 @@ impl WorkerChannel for WorkerStream {
                 let frame = self.job.insert(frame);
                 Ok(Next::Job(frame.body()))
             }
+            // That was for the last job, and too late.
+            Ok(Some(frame)) if frame.kind == Kind::Withdraw => self.next(patience, incoming),
             Ok(Some(frame)) => Err(io::Error::other(format!("a message of the unexpected kind {:?}", frame.kind))),
             Ok(None) => Ok(Next::Closed),
             Err(Late) => {
@@ -187,9 +216,8 @@ impl WorkerChannel for WorkerStream {
 
     fn send_decision(&mut self, stays: bool) -> io::Result<()> {
         fork::end_if_copy();
-        let mut frame = [0; HEADER];
-        frame::finish(if stays { Kind::Stays } else { Kind::Leaves }, &mut frame);
-        self.send_all(&frame, &[])?.must_be_whole()?;
+        let decision = frame::empty(if stays { Kind::Stays } else { Kind::Leaves });
+        self.send_all(&decision, &[])?.must_be_whole()?;
         if !stays {
             self.drain();
         }

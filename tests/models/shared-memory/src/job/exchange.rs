@@ -9,4 +9,5 @@ pub(crate) trait ResultRoom {
     fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>>;
     fn resume(&mut self, written: usize, more: usize) -> io::Result<Writer<'_>>;
     fn publish(&mut self, written: usize) -> io::Result<usize>;
+    fn is_withdrawn(&mut self) -> bool;
 }
