@@ -1,7 +1,7 @@
 //! `map_with`: a function over many items, with the state of the worker that runs them. An item that panics costs it.
 
-use futures::executor::block_on;
 use futures::StreamExt;
+use futures::executor::block_on;
 use offproc::{Chunks, Error, Transport, WorkerContext, WorkerContextBuilder, map_with};
 use offproc_tests::scratch::{Scratch, append, trace};
 use offproc_tests::untransferable::{Panics, Refuses};

@@ -7,8 +7,8 @@ use crate::limiter::Permit;
 use crate::observe::CallRecord;
 use crate::timing::Clocks;
 use offproc_core::{
-    Answer, BoxFuture, BrokenWorkerError, CallOutcome, ChunkBounds, ChunkOutcome, EncodeError, Error, Outcome, Transfer,
-    is_forked,
+    Answer, BoxFuture, BrokenWorkerError, CallOutcome, ChunkBounds, ChunkOutcome, EncodeError, Error, Outcome,
+    Transfer, is_forked,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;

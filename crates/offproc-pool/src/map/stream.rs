@@ -22,9 +22,9 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Taking the next result (`.next()` of `StreamExt`) is cancel safe: no result is lost. Dropping the map takes back
-    /// the items that no worker has; to chunks that run happens what happens to the
-    /// [jobs of dropped calls](crate::RunSync::kill_on_cancel), as the context's settings say: they run to their end,
-    /// or are killed.
+    /// the items that have not begun, also those of chunks that run. To an item that runs happens what happens to the
+    /// [jobs of dropped calls](crate::RunSync::kill_on_cancel), as the context's settings say: it runs to its end, is
+    /// asked to stop, or is killed.
     #[must_use = "a map does nothing until its results are taken"]
     pub struct Map<S, R>
     where

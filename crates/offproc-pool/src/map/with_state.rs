@@ -11,9 +11,9 @@ use offproc_core::{ItemFunction, Transfer};
 /// [`init_with`](crate::WorkerContextBuilder::init_with) says how each worker makes its state. All else is as for
 /// [`map`](crate::map()): items, chunks, order, errors.
 ///
-/// **An item that panics costs the state**, as a job of `run_with` does. It is one `Err`, and the last item of its chunk:
-/// those behind it, which have not begun, run with a state of another worker, or with the one that this worker makes
-/// anew for them. Each runs at most once.
+/// **An item that panics costs the state**, as a job of `run_with` does. It is one `Err`, and the last item of its
+/// chunk: those behind it, which have not begun, run with a state of another worker, or with the one that this worker
+/// makes anew for them. Each runs at most once.
 ///
 /// # Errors
 ///

@@ -9,6 +9,9 @@ use crate::job::message::{AfterPanic, Failure};
 use crate::job::state::{Use, WorkerState};
 use serde::{Serialize, de::DeserializeOwned};
 
+/// What begins a fold, and what adds a result.
+pub(crate) type FoldFunctions<R, B> = (fn() -> B, fn(B, R) -> B);
+
 /// Runs the items in `input`, and folds the results. Returns the length of the answer, as far as it is not published.
 /// `call` is as for [`run`](super::run()).
 ///
@@ -16,7 +19,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// ends without a value, and the parent counts the items that were in it as lost.
 pub(crate) fn run_fold<A, R, B>(
     mut call: impl FnMut(&mut WorkerState, A) -> Result<R, DecodeError>,
-    (init, fold): (fn() -> B, fn(B, R) -> B),
+    (init, fold): FoldFunctions<R, B>,
     input: &[u8],
     exchange: &mut Exchange<'_>,
 ) -> Result<usize, Failure>

@@ -9,7 +9,7 @@ mod run;
 mod write;
 
 pub use answer::{ChunkAnswer, ChunkOutcome};
-pub(crate) use fold::run_fold;
+pub(crate) use fold::{FoldFunctions, run_fold};
 pub use layout::ChunkBounds;
 pub(crate) use layout::most_bytes;
 pub(crate) use run::{run, write_failure};

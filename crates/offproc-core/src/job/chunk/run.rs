@@ -28,8 +28,8 @@ where
     })
 }
 
-/// Runs the items in `input`, until one of its bounds is reached, the rest is withdrawn, or `each` says so. `each` runs an item, writes its
-/// entry behind so many bytes, and returns where the entry ends.
+/// Runs the items in `input`, until one of its bounds is reached, the rest is withdrawn, or `each` says so. `each` runs
+/// an item, writes its entry behind so many bytes, and returns where the entry ends.
 pub(super) fn run_each(
     input: &[u8],
     exchange: &mut Exchange<'_>,

@@ -4,7 +4,7 @@
 use super::{JobCode, Pair, Trampoline};
 use crate::error::{DecodeError, EncodeError};
 use crate::job::body;
-use crate::job::chunk::{self, ChunkBounds};
+use crate::job::chunk::{self, ChunkBounds, FoldFunctions};
 use crate::job::code::CodeOffset;
 use crate::job::exchange::Exchange;
 use crate::job::function::Function;
@@ -121,11 +121,7 @@ impl<A: Serialize + DeserializeOwned> ChunkCode<A> {
     /// # Errors
     ///
     /// One of the functions is not part of this executable.
-    pub fn fold<R, B>(
-        function: &ItemFunction<A, R>,
-        init: fn() -> B,
-        fold: fn(B, R) -> B,
-    ) -> Result<Self, EncodeError>
+    pub fn fold<R, B>(function: &ItemFunction<A, R>, init: fn() -> B, fold: fn(B, R) -> B) -> Result<Self, EncodeError>
     where
         B: Serialize + DeserializeOwned,
     {
@@ -245,7 +241,7 @@ where
 /// # Safety
 ///
 /// These are the addresses of such functions.
-unsafe fn fold_functions<R, B>(init: usize, fold: usize) -> (fn() -> B, fn(B, R) -> B) {
+unsafe fn fold_functions<R, B>(init: usize, fold: usize) -> FoldFunctions<R, B> {
     // SAFETY: the caller ensures it.
     let init = unsafe { std::mem::transmute::<*const (), fn() -> B>(init as *const ()) };
     // SAFETY: as above.

@@ -57,8 +57,8 @@ pub(crate) trait ParentChannel: Send + Sync + fmt::Debug {
     /// The worker never reads the job: the ends of channels in it may go to another.
     fn ends_stay(&mut self);
 
-    /// The items of the current chunk that have not begun are not wanted: the worker ends the chunk before them. It does
-    /// nothing for another job.
+    /// The items of the current chunk that have not begun are not wanted: the worker ends the chunk before them. For
+    /// another job it does nothing.
     fn withdraw_items(&mut self);
 
     /// Asks the job to stop. The worker takes no other after it.

@@ -25,7 +25,7 @@ pub(crate) struct WorkerStream {
     received: Vec<OwnedFd>,
     out: Vec<u8>,
     // The frame that came while a chunk ran.
-    early: Option<Frame>,
+    early: Option<Box<Frame>>,
 }
 
 impl WorkerStream {
@@ -54,7 +54,7 @@ impl WorkerStream {
     /// The next frame; `Ok(None)` if the parent has closed its end, `Err` if nothing came in time.
     fn frame(&mut self, patience: Option<Duration>) -> io::Result<Result<Option<Frame>, Late>> {
         loop {
-            if let Some(frame) = self.early.take().map_or_else(|| self.decoder.next(), |frame| Ok(Some(frame)))? {
+            if let Some(frame) = self.early.take().map_or_else(|| self.decoder.next(), |frame| Ok(Some(*frame)))? {
                 return Ok(Ok(Some(frame)));
             }
             if let Some(patience) = patience.filter(|_| !self.decoder.is_midway()) {
@@ -161,7 +161,7 @@ impl ResultRoom for WorkerStream {
     fn is_withdrawn(&mut self) -> bool {
         while self.early.is_none() {
             match self.decoder.next() {
-                Ok(Some(frame)) => self.early = Some(frame),
+                Ok(Some(frame)) => self.early = Some(Box::new(frame)),
                 Ok(None) => {
                     let (socket, space) = (&self.socket, self.decoder.space());
                     match retry(|| receive(socket, space, &mut self.received, RecvFlags::DONTWAIT)) {
