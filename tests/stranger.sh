@@ -53,7 +53,33 @@ async fn main() -> Result<(), offproc::Error> {
     while cfg!(panic = "abort") && offproc::default_context_statistics().retired == 0 {
         tokio::task::yield_now().await;
     }
+    has_a_state().await?;
     forwards().await
+}
+
+/// A panic costs the state of a worker, also where it ends the worker; the rest of a chunk runs with another one.
+async fn has_a_state() -> Result<(), offproc::Error> {
+    let builder = || offproc::WorkerContext::builder().max_concurrency(1);
+    let add = |sum: &mut u64, n: u64| {
+        assert!(n != 3, "no 3");
+        *sum += n;
+        *sum
+    };
+    let context = builder().init_with(40, |start: u64| start).open().unwrap();
+    assert_eq!(context.run_with(add, 2).await?, 42);
+    assert!(context.run_with(add, 3).await.unwrap_err().is_panic());
+    assert_eq!(context.run_with(add, 1).await?, 41);
+    let sums = context.map_with(add, 1..6).chunk_size(offproc::Chunks::Of(5)).wait().map(Result::ok);
+    assert_eq!(sums.collect::<Vec<_>>(), [Some(42), Some(44), None, Some(44), Some(49)]);
+    let now = context.statistics();
+    let ended = if cfg!(panic = "abort") { 2 } else { 0 };
+    assert_eq!((now.states_built, now.started, now.panicked, now.crashed), (3, 1 + ended, 2, 0));
+    context.close().await.unwrap();
+    let context = builder().init_with((), |()| -> u64 { panic!("no state") }).open().unwrap();
+    assert!(context.run_with(add, 1).await.unwrap_err().is_panic());
+    assert_eq!((context.statistics().states_built, context.statistics().failed_starts), (0, 1));
+    context.close().await.unwrap();
+    Ok(())
 }
 
 /// What a job has logged before its panic arrives before the error, also where the panic ends the worker.

@@ -166,6 +166,9 @@ fn is_an_error_for_each_item_in_a_context_of_another_state() {
             let results: Vec<_> = block_on(map.collect());
             assert!(results.len() == 1000 && results.iter().all(|result| matches!(result, Err(Error::State(_)))));
         }
+        let before = wrong.statistics().calls;
+        assert_eq!(wrong.map_with(add, 0..30).chunk_size(Chunks::Of(10)).wait().count(), 30);
+        assert_eq!(wrong.statistics().calls - before, 3, "a chunk is one");
         let mut endless = wrong.map_with(add, 0..).chunk_size(Chunks::Of(3));
         assert!((0..100).all(|_| matches!(block_on(endless.next()), Some(Err(Error::State(_))))));
         let folded = wrong.map_with(add, 0..10).fold_in_workers(|| 0, |a, b| a + b, |a, b| a + b).wait();

@@ -1,7 +1,7 @@
 //! The state of workers: made once in each, lent to the jobs of `run_with`, and made anew where a job has cost it.
 
 use futures::FutureExt;
-use offproc::{Error, Phase, StateError, Station, WorkerContext};
+use offproc::{Error, Phase, StateError, Station, WorkerContext, should_stop};
 use offproc_tests::rendezvous::{Arrivals, Gate, arrive, pass};
 use offproc_tests::scratch::{Scratch, append, trace};
 use offproc_tests::waiting::{drive_until, until};
@@ -25,6 +25,9 @@ isolated!(
     takes_time_that_is_the_start_s_and_not_the_job_s,
     is_given_up_with_its_call,
     that_takes_longer_than_a_start_may_is_an_error,
+    whose_first_making_hangs_is_an_error_of_the_start,
+    is_dropped_by_a_worker_whose_job_is_asked_to_stop,
+    is_not_dropped_by_a_worker_whose_job_does_not_stop,
     that_was_lost_is_no_reason_to_retire,
     is_lost_for_good_in_a_sandbox,
     of_a_value_that_cannot_be_sent_is_refused_when_the_context_is_opened,
@@ -392,6 +395,73 @@ fn that_takes_longer_than_a_start_may_is_an_error() {
         context.close().await.unwrap();
         let statistics = context.statistics();
         assert_eq!((statistics.killed, statistics.states_built), (1, 1));
+    });
+}
+
+/// Not at a gate, through which a worker could go that is being killed.
+fn wait_for_a_trace(path: String) -> u32 {
+    while trace(&path).is_empty() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    1
+}
+
+fn whose_first_making_hangs_is_an_error_of_the_start() {
+    on_all_kinds(async |case, scratch| {
+        let builder = case.builder().init_with(scratch.path("go"), wait_for_a_trace);
+        let context = builder.start_timeout(Duration::from_secs(3)).max_concurrency(1).open().unwrap();
+        match context.run_with(look, ()).await {
+            Err(Error::Spawn(e)) => assert!(e.to_string().contains("state"), "it says what hangs: {e}"),
+            other => panic!("not too late: {other:?}"),
+        }
+        let statistics = context.statistics();
+        assert_eq!((statistics.failed_starts, statistics.started, statistics.states_built), (1, 0, 0));
+        append("go", "1");
+        assert_eq!(context.run_with(look, ()).await.unwrap(), 1);
+        assert_eq!(context.statistics().states_built, 1);
+        context.close().await.unwrap();
+    });
+}
+
+fn until_asked_to_stop(model: &mut Model, (ticket, is_deaf): (String, bool)) -> u32 {
+    arrive(&ticket);
+    while is_deaf || !should_stop() {
+        std::hint::spin_loop();
+    }
+    append(&model.trace, "stopped ");
+    0
+}
+
+fn is_dropped_by_a_worker_whose_job_is_asked_to_stop() {
+    on_all_kinds(async |case, scratch| {
+        let arrivals = Arrivals::new(scratch, "arrivals");
+        let builder = case.builder().init_with(scratch.path("trace"), load).max_concurrency(1).kill_on_cancel(true);
+        let context = builder.cancel_grace(Duration::from_secs(600)).open().unwrap();
+        let mut call = context.run_with(until_asked_to_stop, (arrivals.ticket(), false));
+        drive_until(&mut call, arrivals.next()).await;
+        drop(call);
+        // Its worker leaves, and the next one begins once it has ended: there is one index.
+        assert_eq!(context.run_with(add, 4).await.unwrap(), 4);
+        context.close().await.unwrap();
+        assert_eq!(trace("trace"), "load stopped drop load add drop ");
+        let statistics = context.statistics();
+        assert_eq!((statistics.states_built, statistics.killed, statistics.crashed), (2, 0, 0));
+    });
+}
+
+fn is_not_dropped_by_a_worker_whose_job_does_not_stop() {
+    on_all_kinds(async |case, scratch| {
+        let arrivals = Arrivals::new(scratch, "arrivals");
+        let builder = case.builder().init_with(scratch.path("trace"), load).max_concurrency(1).kill_on_cancel(true);
+        let context = builder.cancel_grace(Duration::from_millis(50)).open().unwrap();
+        let mut call = context.run_with(until_asked_to_stop, (arrivals.ticket(), true));
+        let worker = drive_until(&mut call, arrivals.next()).await;
+        drop(call);
+        assert_eq!(context.run_with(add, 4).await.unwrap(), 4);
+        offproc_tests::process::must_end(worker);
+        context.close().await.unwrap();
+        assert_eq!(trace("trace"), "load load add drop ");
+        assert_eq!((context.statistics().states_built, context.statistics().killed), (2, 1));
     });
 }
 

@@ -13,7 +13,7 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LIMIT: usize = 1 << 22;
 
@@ -225,4 +225,55 @@ fn an_idle_worker_leaves_or_takes_the_job() {
     assert!(matches!(worker.next(Some(Duration::ZERO), &mut incoming).unwrap(), Next::Idle));
     post(&mut parent, 100);
     assert!(matches!(event(&mut parent, true), ChannelEvent::NotTaken));
+}
+
+#[test]
+fn the_items_of_a_chunk_are_withdrawn_behind_it_and_of_no_other() {
+    // The second is still on its way.
+    for length in [100, 1 << 21] {
+        let (mut parent, theirs) = channel();
+        let mut worker = WorkerStream::new(theirs, LIMIT);
+        parent.begin_chunk();
+        post(&mut parent, length);
+        parent.withdraw_items();
+        std::thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                take_chunk(&mut worker);
+                let begin = Instant::now();
+                while !worker.is_withdrawn() {
+                    assert!(begin.elapsed() < Duration::from_secs(60), "it does not come");
+                }
+                answer_chunk(&mut worker);
+            });
+            while !worker.is_finished() {
+                let (cx, runtime) = (&mut Context::from_waker(Waker::noop()), RuntimeSelector::fallback());
+                if parent.poll_event(Awaited::Answer, cx, &runtime).is_ready() {
+                    break;
+                }
+            }
+            worker.join().unwrap();
+        });
+        // Too late for the next one, and so for none.
+        parent.begin_chunk();
+        post(&mut parent, 100);
+        take_chunk(&mut worker);
+        assert!(!worker.is_withdrawn());
+        answer_chunk(&mut worker);
+        parent.withdraw_items();
+        assert!(matches!(event(&mut parent, true), ChannelEvent::Answer(_)));
+        parent.begin_chunk();
+        post(&mut parent, 100);
+        take_chunk(&mut worker);
+        assert!(!worker.is_withdrawn());
+    }
+}
+
+fn take_chunk(worker: &mut WorkerStream) {
+    assert!(matches!(worker.next(None, &mut Incoming::default()).unwrap(), Next::Job(_)));
+    drop(worker.begin(LIMIT).unwrap());
+}
+
+fn answer_chunk(worker: &mut WorkerStream) {
+    worker.resume(HEADER, LIMIT).unwrap().extend(&[0; 8]).unwrap();
+    let _ = worker.answer(Kind::Items, HEADER + 8, &Outgoing::default()).unwrap();
 }
