@@ -262,7 +262,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
-        (self.left <= self.input.left()).then_some(self.left)
+        self.input.is_bounded(self.left).then_some(self.left)
     }
 }
 

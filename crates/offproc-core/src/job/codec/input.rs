@@ -1,9 +1,9 @@
 //! The bytes of a value, which may lie: a worker writes what it likes.
 //!
-//! Nothing is allocated for a length before there are bytes for it. Elements without bytes, such as those of a
-//! `LinkedList<()>`, would go on for as long as their length says, so the elements of all sequences and maps together
-//! are counted. And where a value may contain itself, a few bytes can be a value that is nested a million deep, so each
-//! level looks whether the stack has room.
+//! Nothing is allocated for a length before there are bytes for it, of which each counts once. Elements without bytes,
+//! such as those of a `LinkedList<()>`, would go on for as long as their length says, so the elements of all sequences
+//! and maps together are counted. And where a value may contain itself, a few bytes can be a value that is nested a
+//! million deep, so each level looks whether the stack has room.
 
 use super::block::{self, Block, Unpacked};
 use super::error::{Cause, CodecError};
@@ -182,6 +182,13 @@ impl<'de> Input<'de> {
     pub(super) fn spend(&mut self, elements: usize) -> Result<(), CodecError> {
         self.elements = self.elements.checked_sub(elements).ok_or(Cause::TooMany)?;
         Ok(())
+    }
+
+    /// Whether memory for so many elements that are to come is in proportion to the bytes: there are as many, and none
+    /// stood for an element of another sequence already, as each element has its own first byte.
+    #[inline]
+    pub(super) fn is_bounded(&self, elements: usize) -> bool {
+        elements <= self.left() && self.elements >= FREE
     }
 
     /// The vector of a block, if one of this kind comes next.

@@ -266,7 +266,7 @@ pub(super) fn vector<V>(bytes: &[u8]) -> Option<V> {
 
 /// A value as the type that it is of.
 #[inline(always)]
-fn same<T: 'static, V>(value: T) -> Option<V> {
+pub(super) fn same<T: 'static, V>(value: T) -> Option<V> {
     if typeid::of::<V>() != TypeId::of::<T>() {
         return None;
     }

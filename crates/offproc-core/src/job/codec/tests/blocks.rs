@@ -64,6 +64,9 @@ fn other_readers_get_the_numbers_one_by_one() {
     let pairs: Vec<u64> = std::iter::once(50).chain(0..100).collect();
     assert!(as_postcard::<_, (u8, BTreeMap<u64, u64>)>(&pairs).is_some());
     assert!(as_postcard::<_, (Vec<i16>, Vec<i32>)>(&(vec![-1_i16; 64], vec![-2_i16; 64])).is_some());
+    // A vector whose length is in one block, in front of another block.
+    let inner: Vec<u16> = std::iter::once(63).chain(1..64).collect();
+    assert!(as_postcard::<_, (u8, Vec<u32>, Vec<u32>)>(&(inner, vec![7_u32; 32])).is_some());
     // A float that begins in a part and ends in a block.
     type Numbers = ([u16; 32], [u16; 32], [u16; 32], [u8; 3]);
     assert!(as_postcard::<_, (u8, f32, Numbers)>(&(1_u8, 2_u8, vec![1_u16; 101])).is_some());
@@ -171,10 +174,24 @@ fn a_sequence_that_is_left_early_is_an_error() {
 
 #[test]
 fn nan_keeps_its_bits() {
-    let bits = [0x7ff8_0000_0000_0001_u64, 0xfff0_0000_0000_0001, 1, 1 << 63];
-    let numbers: Vec<f64> = bits.iter().map(|bits| f64::from_bits(*bits)).collect();
-    let read: Vec<f64> = decode(&bytes_of(&numbers)).unwrap();
-    assert_eq!(read.iter().map(|number| number.to_bits()).collect::<Vec<_>>(), bits);
+    fn back<T: Serialize + serde::de::DeserializeOwned>(value: T) -> T {
+        decode(&bytes_of(&value)).unwrap()
+    }
+    for bits in [0x7ff8_0000_0000_0001_u64, 0xfff0_0000_0000_0001, 0x7ff4_0000_0000_0000, 1, 1 << 63] {
+        let number = f64::from_bits(bits);
+        assert_eq!(back(number).to_bits(), bits);
+        assert_eq!(back((Some(number), 1_u8)).0.unwrap().to_bits(), bits);
+        assert_eq!(back([number; 3]).map(f64::to_bits), [bits; 3]);
+        assert!(back(vec![number; 40]).into_iter().all(|number| number.to_bits() == bits));
+        assert!(back(VecDeque::from(vec![number; 40])).into_iter().all(|number| number.to_bits() == bits));
+    }
+    for bits in [0x7fc0_0001_u32, 0xff80_0001, 0x7fa0_0000, 1, 1 << 31] {
+        let number = f32::from_bits(bits);
+        assert_eq!(back(number).to_bits(), bits);
+        assert_eq!(back([number; 3]).map(f32::to_bits), [bits; 3]);
+        assert!(back(vec![number; 40]).into_iter().all(|number| number.to_bits() == bits));
+        assert!(back(VecDeque::from(vec![number; 40])).into_iter().all(|number| number.to_bits() == bits));
+    }
 }
 
 #[test]
@@ -187,6 +204,8 @@ fn blocks_that_lie_are_errors() {
         value(&[&[], &[]], &[block(17, 6, &memory)]),
         value(&[&[], &[]], &[block(1 << 62, 6, &memory)]),
         value(&[&[], &[]], &[block(u64::MAX, 6, &memory)]),
+        value(&[&[], &[]], &[block(1 << 62, 6, &[])]),
+        value(&[&[], &[]], &[block(1 << 60, 8, &[])]),
         // Kinds that no block has, or none has at all.
         value(&[&[], &[]], &[block(16, 0, &memory)]),
         value(&[&[], &[]], &[block(16, 3, &memory)]),
@@ -214,6 +233,9 @@ fn blocks_that_lie_are_errors() {
         decode::<(Vec<u32>, u8, Vec<u16>)>(&lie).unwrap_err();
         let _ = decode::<String>(&lie);
     }
+    // An end of an unknown kind behind what would be a value.
+    decode::<u8>(&[3, 0]).unwrap();
+    decode::<u8>(&[3, 2]).unwrap_err();
     // A block of nothing is a sequence of nothing.
     let nothing = value(&[&[], &[]], &[block(0, 6, &[])]);
     assert!(decode::<Vec<u32>>(&nothing).unwrap().is_empty());

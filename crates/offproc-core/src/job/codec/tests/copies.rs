@@ -2,7 +2,7 @@
 
 use super::bytes_of;
 use crate::job::codec::decode;
-use crate::job::codec::numbers::COPIES;
+use crate::job::codec::numbers::{self, COPIES};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -94,6 +94,20 @@ fn vectors_in_other_types_are_copied() {
     assert_eq!(copies(&Newtype(vec![-1; 100])), (1, 1));
     assert_eq!(copies(&Variant::Named { name: "a name".to_owned(), numbers: vec![1; 100] }), (1, 1));
     assert_eq!(copies(&Variant::Newtype([1; 100].into())), (1, 1));
+}
+
+#[test]
+fn only_the_same_type_is_taken_for_a_vector() {
+    assert_eq!(numbers::vector::<Vec<u32>>(&[1, 0, 0, 0]), Some(vec![1]));
+    assert_eq!(numbers::vector::<String>(&[1, 0, 0, 0]), None);
+    assert_eq!(numbers::vector::<Vec<Number>>(&[1, 0, 0, 0]), None);
+    assert_eq!(numbers::same::<Vec<u32>, Vec<u32>>(vec![1]), Some(vec![1]));
+    assert_eq!(numbers::same::<Vec<u32>, Vec<i32>>(vec![1]), None);
+    assert!(numbers::memory_of(&"bytes of a text").is_none());
+    assert!(numbers::memory_of(&&[Number(7)][..]).is_none());
+    assert!(numbers::memory_of(&&Box::<[u8]>::from([7])).is_none());
+    let slice: &[u16] = &[1, 2];
+    assert_eq!(numbers::memory_of(&slice), Some((numbers::Kind::U16, &[1, 0, 2, 0][..])));
 }
 
 #[test]
