@@ -40,6 +40,13 @@ COLOURS = {
     "raw futex, spinning": 7,
     "trio-parallel": 8,
     "offproc, SharedBytes": 6,
+    "two threads that spin": 8,
+    "serde_bytes": 0,
+    "Vec<u8>": 1,
+    "Vec<u32>": 2,
+    "Vec<f64>": 4,
+    "joblib": 4,
+    "ProcessPoolExecutor": 5,
 }
 
 LABELS = {
@@ -56,9 +63,11 @@ TITLES = {
     "smol": "Under smol",
     "throughput": "Many calls at once",
     "busy-share": "Jobs of 100 us",
+    "map": "A function over many items",
     "bytes": "Bytes",
     "numbers": "Vectors of numbers",
     "shared-bytes": "Bytes that are not copied",
+    "channel": "Items through a channel",
     "cold": "A worker's first call",
     "single-use": "Workers for one job each",
     "ticker": "The runtime meanwhile",
@@ -179,6 +188,49 @@ def bytes_plot(results):
     return plot([panel], legend_of(ways))
 
 
+# What an item of a map takes, in seconds; in the order of the axis.
+ITEMS = {"no-op": 0, "100 ns": 1e-7, "1 us": 1e-6, "10 us": 1e-5, "100 us": 1e-4, "1 ms": 1e-3}
+WORKERS = 2
+
+
+def map_plot(results):
+    measured = [result for result in of(results, "map") if result["items"] in ITEMS]
+    if not measured:
+        return None
+    rates = [result["per_second"] for result in measured]
+    low, high, ticks = decades(min(rates), max(rates), scale_rate)
+    places = {name: place for place, name in enumerate(ITEMS)}
+    x = Scale(0, len(ITEMS) - 1, [(place, name) for name, place in places.items()], "linear", "time of an item")
+    panel = Panel(f"items a second, {WORKERS} workers", x, Scale(low, high, ticks, label="items a second"))
+    ways = list(dict.fromkeys(result["way"] for result in measured))
+    for way in ways:
+        points = sorted((places[r["items"]], r["per_second"]) for r in of(measured, "map", way=way))
+        panel.lines.append(Line(points, COLOURS[way], COLOURS[way] == 0))
+    # Those that two CPUs have the time for.
+    most = [(places[name], WORKERS / seconds) for name, seconds in ITEMS.items()
+            if seconds and low <= WORKERS / seconds <= high]
+    panel.lines.append(Line(most, COLOURS["raw futex"], dashed=True, marks=False))
+    return plot([panel], legend_of(ways, [(f"all the time of {WORKERS} CPUs in items", COLOURS["raw futex"])]))
+
+
+def types_plot(results):
+    shared = "offproc, SharedBytes"
+    ways = list(dict.fromkeys(result["way"] for result in of(results, "numbers")))
+    if not ways:
+        return None
+    sizes = sorted({result["size"] for result in of(results, "numbers")})
+    measured = of(results, "numbers") + [r for r in of(results, "bytes", way=shared) if r["size"] in sizes]
+    low, high, ticks = decades(min(r["p50"] for r in measured), max(r["p50"] for r in measured), scale_time)
+    names = [(size, scale_size(size)) for size in sizes]
+    x = Scale(sizes[0], max(sizes[-1], sizes[0] * 2), names, label="size")
+    panel = Panel("there and back, p50", x, Scale(low, high, ticks, label="time"))
+    ways += [shared] if of(measured, "bytes") else []
+    for way in ways:
+        points = sorted((result["size"], result["p50"]) for result in measured if result["way"] == way)
+        panel.lines.append(Line(points, COLOURS[way], COLOURS[way] == 0))
+    return plot([panel], legend_of(ways))
+
+
 def cold_plot(results):
     measured = of(results, "cold")
     if not measured:
@@ -208,7 +260,18 @@ def python_figures(results):
                 source = f"{time(peers[0]['p50'])} / {time(ours[0]['p50'])}"
                 figures.append({"kind": "figure", "scenario": "python", "name": name, "value": ratio, "unit": "×",
                                 "bar": f"≥ {bar}", "reached": ratio >= bar, "from": source})
-    return figures
+    return figures + map_figures(results)
+
+
+def map_figures(results):
+    """The bar against joblib."""
+    rate = {result["way"]: result["per_second"] for result in of(results, "map", items="no-op")}
+    if "offproc" not in rate or "joblib" not in rate:
+        return []
+    ratio = rate["offproc"] / rate["joblib"]
+    source = f"{scale_rate(round(rate['offproc'], -3))} / {scale_rate(round(rate['joblib'], -3))} items a second"
+    return [{"kind": "figure", "scenario": "python", "name": "map of no-op items, 2 workers: faster than joblib",
+             "value": ratio, "unit": "×", "bar": "≥ 20", "reached": ratio >= 20, "from": source}]
 
 
 def figures_table(figures):
@@ -235,6 +298,17 @@ def spread_table(results, kind, first, name):
         row = [name(result), LABELS.get(result["way"], result["way"])]
         rows.append(row + [time(result[q]) for q in ("p50", "p90", "p99")])
     return table([first, "way", "p50", "p90", "p99"], rows, right=(2, 3, 4)) if rows else ""
+
+
+def map_table(results):
+    measured = of(results, "map")
+    ways = list(dict.fromkeys(result["way"] for result in measured))
+    rows = []
+    for items in dict.fromkeys(result["items"] for result in sorted(measured, key=lambda r: ITEMS.get(r["items"], 1))):
+        rates = {result["way"]: number(result["per_second"]) for result in of(measured, "map", items=items)}
+        rows.append([items] + [rates.get(way, "") for way in ways])
+    head = ["time of an item"] + [LABELS.get(way, way) for way in ways]
+    return table(head, rows, right=range(1, len(head))) if rows else ""
 
 
 def details(summary, text):
@@ -272,13 +346,17 @@ def page(results, plots):
         "warm": [("latency-multi", "Time of a warm no-op call, by share of calls, tokio multi-thread"),
                  ("latency-current", "Time of a warm no-op call, by share of calls, tokio current-thread")],
         "throughput": [("throughput", "No-op calls a second, by number of tasks")],
+        "map": [("map", "Items a second of a map, by the time of an item")],
         "bytes": [("bytes", "Time for bytes there and back, by size")],
+        "numbers": [("types", "Time for vectors and buffers there and back, by type and size")],
         "cold": [("cold", "Time of a worker's first call, by the parent's memory")],
     }
     more = {
         "warm": details("All times", latency_table(results, "warm")),
         "paused": details("All times", latency_table(results, "paused")),
         "bytes": details("All times", spread_table(results, "bytes", "size", lambda r: scale_size(r["size"]))),
+        "map": details("All rates", map_table(results)),
+        "numbers": details("All times", spread_table(results, "numbers", "size", lambda r: scale_size(r["size"]))),
         "cold": details("All times", spread_table(
             results, "cold", "parent's memory", lambda r: scale_size(r["resident"]) if r["resident"] else "its own")),
     }
@@ -313,7 +391,9 @@ def main():
         "latency-multi": latency_plot(results, "tokio multi-thread"),
         "latency-current": latency_plot(results, "tokio current-thread"),
         "throughput": throughput_plot(results),
+        "map": map_plot(results),
         "bytes": bytes_plot(results),
+        "types": types_plot(results),
         "cold": cold_plot(results),
     }
     plots = {name: text for name, text in plots.items() if text}

@@ -43,20 +43,29 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
 
     let (ours, theirs) = compare(nothing)?;
     let what = format!("map of {count} no-op items, {WORKERS} workers");
-    output.record("map", json!({ "way": "offproc", "items": "no-op", "per_second": ours }));
-    output.record("map", json!({ "way": "rayon", "items": "no-op", "per_second": theirs }));
+    record(output, "no-op", ours, theirs);
     let from = format!("rayon's par_iter: {theirs:.0}/s, {:.3} ×", ours / theirs);
     output.figure(what, ours, "/s", Bar::AtLeast(10e6), from);
 
     let (ours, theirs) = compare(microsecond)?;
     let what = format!("map of {count} items of 1 us, {WORKERS} workers: against rayon's par_iter");
-    output.record("map", json!({ "way": "offproc", "items": "1 us", "per_second": ours }));
-    output.record("map", json!({ "way": "rayon", "items": "1 us", "per_second": theirs }));
+    record(output, "1 us", ours, theirs);
     output.figure(what, ours / theirs, "×", Bar::AtLeast(0.7), format!("{ours:.0} / {theirs:.0} items a second"));
+
+    let (ours, theirs) = compare(tenth_of_a_microsecond)?;
+    record(output, "100 ns", ours, theirs);
+    let per_second = |share: f64, time: Duration| share * WORKERS as f64 / time.as_secs_f64();
+    for (name, micros, count) in [("10 us", 10, options.pick(5000, 50_000)), ("1 ms", 1000, options.pick(100, 1000))] {
+        let items = vec![Duration::from_micros(micros); count];
+        let ours = share_of_map(&context, &items, turns, false)?;
+        let theirs = share_of_rayon(&threads, &items, turns);
+        record(output, name, per_second(ours, items[0]), per_second(theirs, items[0]));
+    }
 
     let items = vec![Duration::from_micros(100); options.pick(1000, 10_000)];
     let ours = share_of_map(&context, &items, turns, false)?;
     let theirs = share_of_rayon(&threads, &items, turns);
+    record(output, "100 us", per_second(ours, items[0]), per_second(theirs, items[0]));
     let what = format!("map of {} items of 100 us, {WORKERS} workers: share of two CPUs in jobs", items.len());
     output.figure(what, ours * 100.0, "%", Bar::AtLeast(97.0), format!("rayon: {:.1} %", theirs * 100.0));
 
@@ -69,13 +78,28 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     Ok(())
 }
 
+/// Items a second, by what an item takes.
+fn record(output: &mut Output, items: &str, ours: f64, theirs: f64) {
+    for (way, per_second) in [("offproc", ours), ("rayon", theirs)] {
+        output.record("map", json!({ "way": way, "items": items, "per_second": per_second }));
+    }
+}
+
 fn nothing(item: u64) -> u64 {
     item
 }
 
 /// As many steps as take about a microsecond.
 fn microsecond(item: u64) -> u64 {
-    (0..330).fold(item, |state, _| black_box(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)))
+    steps(item, 330)
+}
+
+fn tenth_of_a_microsecond(item: u64) -> u64 {
+    steps(item, 33)
+}
+
+fn steps(item: u64, count: u32) -> u64 {
+    (0..count).fold(item, |state, _| black_box(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)))
 }
 
 /// Uses the CPU for so long; time in which others have it does not count.

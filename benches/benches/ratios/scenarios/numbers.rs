@@ -1,4 +1,4 @@
-//! 1 MiB of numbers to a worker and back, as the vectors that they are, beside `serde_bytes` of the same size.
+//! Numbers to a worker and back, as the vectors that they are, beside `serde_bytes` of the same size.
 
 use super::bytes::{echo, timed_async};
 use super::latency::merge;
@@ -12,7 +12,9 @@ use offproc::Transfer;
 use serde_bytes::ByteBuf;
 use serde_json::json;
 
-const SIZE: usize = 1 << 20;
+const SIZES: [usize; 7] = [1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 22];
+/// The size that has a bar.
+const BAR: usize = 1 << 20;
 
 /// In turns of so many calls, of which the first are to get the caches their content.
 const CALLS: usize = 10;
@@ -43,12 +45,18 @@ impl<T: Transfer + Default + Send + 'static> Way<T> {
 }
 
 pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
-    let rounds = options.pick(12, 100);
+    SIZES.into_iter().try_for_each(|size| {
+        let rounds = if size == BAR { options.pick(12, 100) } else { options.pick(4, 24) };
+        measure(size, rounds, output)
+    })
+}
+
+fn measure(size: usize, rounds: usize, output: &mut Output) -> Outcome {
     let ways = Tokio::Current.run(4, async move {
-        let mut byte_buf = Way::new(ByteBuf::from(vec![1; SIZE]));
-        let mut bytes = Way::new(vec![1_u8; SIZE]);
-        let mut integers = Way::new((0..SIZE as u32 / 4).collect::<Vec<_>>());
-        let mut floats = Way::new((0..SIZE as u32 / 8).map(f64::from).collect::<Vec<_>>());
+        let mut byte_buf = Way::new(ByteBuf::from(vec![1; size]));
+        let mut bytes = Way::new(vec![1_u8; size]);
+        let mut integers = Way::new((0..size as u32 / 4).collect::<Vec<_>>());
+        let mut floats = Way::new((0..size as u32 / 8).map(f64::from).collect::<Vec<_>>());
         for round in 0..rounds {
             // Each follows each other.
             for way in 0..4 {
@@ -69,12 +77,12 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     })??;
     let ways = ways.map(|(way, samples)| (way, samples.summary()));
     for (way, summary) in &ways {
-        let mut result = json!({ "way": way, "size": SIZE });
+        let mut result = json!({ "way": way, "size": size });
         merge(&mut result, summary.to_json(false));
         output.record("numbers", result);
     }
     let [(_, byte_buf), vectors @ ..] = &ways;
-    for (way, summary) in vectors {
+    for (way, summary) in vectors.iter().filter(|_| size == BAR) {
         let from = format!("{} / {}", time(summary.p50()), time(byte_buf.p50()));
         let name = format!("1 MiB there and back, {way} against serde_bytes");
         output.figure(name, summary.p50() / byte_buf.p50(), "×", Bar::AtMost(1.2), from);
