@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A call of `run_with` needs a state of another type than its context has, or its context has none.
+/// A call of `run_with`, or a map of `map_with`, needs a state of another type than its context has, or its context has
+/// none.
 ///
 /// # Examples
 ///
@@ -45,7 +46,7 @@ impl StateError {
 impl fmt::Display for StateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { wanted, found } = self;
-        write!(f, "the function of `run_with` takes a state of type `{wanted}`, and ")?;
+        write!(f, "the function takes a state of type `{wanted}`, and ")?;
         match found {
             Some(found) => write!(f, "workers of this context have one of type `{found}`"),
             None => f.write_str("workers of this context have no state; `init_with` gives them one"),
