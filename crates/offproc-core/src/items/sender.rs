@@ -58,7 +58,8 @@ impl Side for RingSender {
 impl Link<RingSender> {
     #[inline]
     fn offer(&mut self, item: &[u8]) -> ItemSent {
-        if self.is_over {
+        // Before the item is there: its receiver may take it and end at once.
+        if self.is_over() {
             return ItemSent::Closed;
         }
         let offered = self.side.offer(item, &self.bell);
@@ -68,7 +69,6 @@ impl Link<RingSender> {
     #[inline]
     fn result(&mut self, offered: Offered) -> ItemSent {
         match offered {
-            Offered::Sent if self.is_over() => ItemSent::Closed,
             Offered::Sent => ItemSent::Sent,
             Offered::Full => ItemSent::Full,
             Offered::Closed => {
