@@ -101,20 +101,25 @@ fn while_a_worker_waits_for_its_hello() {
     for workers in KINDS {
         for how in ["waiting", "sent", "sent, without the first thread"] {
             let mut program = Command::new(PROGRAM);
-            program.args(["go-before-hello", workers, how]).stdin(Stdio::null()).stdout(Stdio::piped());
-            let mut program = program.spawn().expect("it starts");
+            program.args(["go-before-hello", workers, how]).stdin(Stdio::null());
+            let mut program = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
             let mut lines = BufReader::new(program.stdout.take().expect("it is piped")).lines();
             let mut pid = || lines.next().expect("one more line").expect("it writes").parse().expect("a pid");
             let (worker, fork): (u32, u32) = (pid(), pid());
             assert!(!has_ended(worker) && !has_ended(fork));
             send(program.id(), Signal::KILL);
-            program.wait().unwrap();
+            // It stays a zombie, so the worker cannot see from its number that it has ended.
+            must_end(program.id());
             send(worker, Signal::CONT);
             assert!(wait_for_end(worker, PATIENCE), "{workers}, {how}: worker {worker} still lives");
             assert!(!has_ended(fork), "it was there all the time");
+            program.wait().unwrap();
             send(fork, Signal::KILL);
             must_end(fork);
             assert!(lines.next().is_none(), "{workers}, {how}: its `init` has run, or a process is left");
+            let mut printed = String::new();
+            program.stderr.take().expect("it is piped").read_to_string(&mut printed).expect("text");
+            assert_eq!(printed, "", "{workers}, {how}: it is no fault of the worker");
         }
     }
 }

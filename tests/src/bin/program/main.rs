@@ -1,5 +1,6 @@
 //! A program that uses offproc, for tests that watch one from outside. Its first argument says what it does.
 
+mod before_hello;
 mod deaths;
 mod ends;
 mod output;
@@ -19,7 +20,7 @@ fn main() {
         ["tree", workers, how] => ends::tree(workers, how),
         ["exit-before-the-verdict"] => ends::exit_before_the_verdict(),
         ["go", workers, executor, how] => deaths::go(workers, executor, how),
-        ["go-before-hello", workers, how] => deaths::go_before_hello(workers, how),
+        ["go-before-hello", workers, how] => before_hello::go_before_hello(workers, how),
         ["clone", workers] => ends::clone(workers),
         ["stop", workers, how] => signals::stop(workers, how),
         ["ask-the-terminal", workers, how] => signals::ask_the_terminal(workers, how),
