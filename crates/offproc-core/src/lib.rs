@@ -20,6 +20,7 @@ mod job;
 mod parent;
 mod role;
 mod settings;
+mod sorted_map;
 mod sync;
 mod sys;
 mod wait_list;
@@ -118,7 +119,7 @@ pub use worker::log_writer::{log_level, write_log};
 /// // … and then everything else.
 /// ```
 pub fn init() {
-    worker::entry::enter(|| {});
+    worker::entry::enter(&mut || {});
 }
 
 /// Whether this process is a worker, or a fork server of workers: for set-up that programs and workers share.

@@ -3,9 +3,11 @@
 //! in the parent, apart from that of `stderr_tee.rs`; others close the descriptors that workers send
 //! (`sys/discard.rs`), and start processes (`launcher.rs`), as long as there are any.
 
+use super::runtime::BoxFuture;
 use super::{reactor, timer, watchdog};
 use crate::sys::fork;
 use crate::sys::scheduling::Scheduling;
+use crate::sys::thread;
 use async_executor::Executor;
 use std::cell::Cell;
 use std::future::{Future, pending};
@@ -36,7 +38,7 @@ impl BackgroundExecutor {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         let starts = !*runs;
         if starts {
-            std::thread::Builder::new().name(self.name.into()).spawn(|| {
+            thread::start(self.name, None, || {
                 Scheduling::of_program().adopt();
                 CURRENT.set(Some(self));
                 loop {
@@ -52,6 +54,11 @@ impl BackgroundExecutor {
 
     /// Adds a background task: the thread drives it to its end, once it runs.
     pub(super) fn spawn_background(&'static self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_boxed(Box::pin(task));
+    }
+
+    /// In a box, so that what the executor does is compiled once, and not once for each kind of task.
+    fn spawn_boxed(&'static self, task: BoxFuture<()>) {
         self.tasks.spawn(task).detach();
     }
 }
@@ -92,6 +99,10 @@ pub fn ensure() -> io::Result<()> {
 /// Adds a background task, which the background thread drives to its end. The thread runs in every process that has
 /// started a worker; elsewhere, and in a fork, the task is never polled: see [`ensure`].
 pub fn spawn_background(task: impl Future<Output = ()> + Send + 'static) {
+    ensure_and_spawn(Box::pin(task));
+}
+
+fn ensure_and_spawn(task: BoxFuture<()>) {
     let _ = ensure();
-    BACKGROUND.spawn_background(task);
+    BACKGROUND.spawn_boxed(task);
 }

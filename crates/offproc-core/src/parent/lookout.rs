@@ -4,10 +4,10 @@
 //! A worker that was forked needs it, if its job waits by async code for a channel.
 
 use super::runtime::{PollSource, Readiness, Runtime, RuntimeId};
-use crate::sys::counter;
 use crate::sys::fork::generation;
 use crate::sys::fork_registry::TrackedFd;
 use crate::sys::readiness::{self, Interest};
+use crate::sys::{counter, thread};
 use crate::wait_list::wake;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::io;
@@ -125,7 +125,7 @@ impl State {
             return counter::add_one(interrupt);
         }
         let (ours, theirs) = counter::open()?;
-        std::thread::Builder::new().name("offproc-lookout".into()).spawn(move || look_out(&ours))?;
+        thread::start("offproc-lookout", None, move || look_out(&ours))?;
         self.interrupt = Some(theirs.into_owned()?);
         Ok(())
     }

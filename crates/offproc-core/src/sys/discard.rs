@@ -6,6 +6,7 @@
 //! hold up a few such threads, and nothing else.
 
 use super::messages::{MAX_FDS, receive};
+use super::thread;
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{RecvFlags, Shutdown};
@@ -93,7 +94,7 @@ fn enqueue(mut things: Vec<Thing>) {
     let is_one_more = queue.closers < CLOSERS;
     queue.closers += usize::from(is_one_more);
     drop(queue);
-    if is_one_more && std::thread::Builder::new().name("offproc-close".into()).spawn(close_all).is_err() {
+    if is_one_more && thread::start("offproc-close", None, close_all).is_err() {
         // No thread could be started.
         close_all();
     }

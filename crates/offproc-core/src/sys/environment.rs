@@ -17,14 +17,25 @@ pub(crate) fn remove(name: &str) {
     change([&(name.into(), None)]);
 }
 
+/// Variables by their names. Of two with the same, the last counts.
+pub(crate) fn by_name<'a>(
+    variables: impl Iterator<Item = (&'a OsString, Option<&'a OsString>)>,
+) -> BTreeMap<&'a [u8], Option<&'a [u8]>> {
+    let mut by_name = BTreeMap::new();
+    // One by one: to collect them would have a sort compiled.
+    for (name, value) in variables {
+        by_name.insert(name.as_bytes(), value.map(|value| value.as_bytes()));
+    }
+    by_name
+}
+
 /// `environ`: sets variables, or removes them, the last change of each being the one that counts; under the same
 /// condition as [`remove`].
 ///
 /// Takes neither std's lock nor the C library's: in a fork of the program, a thread that is not here may have held one.
 /// So this replaces the environment as a whole, as POSIX lets a program do.
 pub(crate) fn change<'a>(changes: impl IntoIterator<Item = &'a (OsString, Option<OsString>)>) {
-    let changes: BTreeMap<&[u8], Option<&[u8]>> =
-        changes.into_iter().map(|(name, value)| (name.as_bytes(), value.as_deref().map(OsStr::as_bytes))).collect();
+    let changes = by_name(changes.into_iter().map(|(name, value)| (name, value.as_ref())));
     if changes.is_empty() {
         return;
     }

@@ -7,20 +7,20 @@
 
 use super::discard;
 use super::fd_numbers::open_above_standard;
+use crate::sorted_map::SortedMap;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::net::Shutdown;
-use std::collections::BTreeMap;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-static REGISTRY: Mutex<Registered> = Mutex::new(Registered { open: BTreeMap::new(), serials: 0 });
+static REGISTRY: Mutex<Registered> = Mutex::new(Registered { open: SortedMap::new(), serials: 0 });
 
 struct Registered {
     /// With its serial. In a fork, which has closed what it has inherited, another one may have the same number.
-    open: BTreeMap<RawFd, u64>,
+    open: SortedMap<RawFd, u64>,
     serials: u64,
 }
 
@@ -34,7 +34,7 @@ impl ForkRegistry {
 
     /// `close`, of all that is registered, in a process that was forked while the registry was locked.
     pub(crate) fn close_all_in_child(&mut self) {
-        for fd in std::mem::take(&mut self.0.open).into_keys() {
+        for fd in std::mem::take(&mut self.0.open).keys() {
             // SAFETY: the `TrackedFd`s that this process has inherited are not used in a fork (calls are refused
             // there), and dropping one closes nothing that is not registered.
             unsafe { libc::close(fd) };
@@ -51,9 +51,9 @@ impl ForkRegistry {
     /// False if it is closed, in a fork.
     fn unregister(&mut self, tracked: &Tracked) -> bool {
         let number = tracked.fd.as_raw_fd();
-        let is_open = self.0.open.get(&number) == Some(&tracked.serial);
+        let is_open = self.0.open.get(number) == Some(&tracked.serial);
         if is_open {
-            self.0.open.remove(&number);
+            self.0.open.remove(number);
         }
         is_open
     }

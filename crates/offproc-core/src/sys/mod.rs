@@ -52,4 +52,5 @@ pub(crate) mod stderr;
 pub(crate) mod stdio;
 pub(crate) mod symbols;
 mod syscall;
+pub(crate) mod thread;
 pub(crate) mod usage;

@@ -1,5 +1,6 @@
 //! Lines on stderr, without std's lock, which any thread may hold.
 
+use super::thread;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::fmt;
@@ -41,5 +42,5 @@ pub fn warn(mut line: String) {
             }
         }
     };
-    let _ = std::thread::Builder::new().name("offproc-warning".into()).spawn(write);
+    let _ = thread::start("offproc-warning", None, write);
 }

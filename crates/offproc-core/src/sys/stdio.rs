@@ -6,12 +6,12 @@
 #![allow(unsafe_code)]
 
 use super::fork::is_forked;
+use super::thread;
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 /// How long an answer waits for a lock that another thread holds.
@@ -46,7 +46,7 @@ pub(crate) fn enter_sandbox() {
     if !c::is_single_threaded() {
         // The kernel may still count a thread that has been joined.
         let has_others = (0..10).all(|n| {
-            thread::sleep(Duration::from_millis(n));
+            std::thread::sleep(Duration::from_millis(n));
             has_one_thread() == Some(false)
         });
         if has_others {
@@ -67,7 +67,7 @@ pub(crate) fn forget_inherited() {
             let _ = io::stdout().flush();
             let _ = done.send(());
         };
-        let thread = thread::Builder::new().stack_size(STACK).spawn(flush).ok()?;
+        let thread = thread::start("offproc-flush", Some(STACK), flush).ok()?;
         is_done.recv_timeout(PATIENCE).ok()?;
         thread.join().ok()
     });
@@ -116,7 +116,7 @@ impl Flusher {
                     }
                 }
             };
-            thread::Builder::new().name("offproc-flush".into()).stack_size(STACK).spawn(serve).ok()?;
+            thread::start("offproc-flush", Some(STACK), serve).ok()?;
             self.thread = Some((request, is_done));
         }
         self.thread.as_ref()

@@ -2,12 +2,18 @@
 //! before.
 
 use super::executable;
+use crate::sorted_map::SortedMap;
 use object::read::elf::{ElfFile, FileHeader, Sym};
-use object::{File, Object, ObjectSymbol, ReadCache, ReadRef, SymbolIndex};
-use std::collections::BTreeMap;
+use object::{NativeEndian, Object, ObjectSymbol, ReadCache, ReadRef, SymbolIndex};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-type Names = BTreeMap<u64, Option<&'static str>>;
+/// What an executable that runs here begins with.
+#[cfg(target_pointer_width = "64")]
+type Header = object::elf::FileHeader64<NativeEndian>;
+#[cfg(target_pointer_width = "32")]
+type Header = object::elf::FileHeader32<NativeEndian>;
+
+type Names = SortedMap<u64, Option<&'static str>>;
 
 fn names() -> MutexGuard<'static, Names> {
     static NAMES: Mutex<Names> = Mutex::new(Names::new());
@@ -18,12 +24,17 @@ fn names() -> MutexGuard<'static, Names> {
 ///
 /// Read once for each function, and kept.
 pub(crate) fn name_at(offset: u64) -> Option<&'static str> {
-    let known = names().get(&offset).copied();
+    let known = names().get(offset).copied();
     // Not under the lock: others need not wait for the file.
     known.unwrap_or_else(|| {
         let name = find(offset);
+        let mut names = names();
         // Another thread may have found it meanwhile: then there is nothing to keep.
-        *names().entry(offset).or_insert_with(|| name.map(|name| &*name.leak()))
+        names.get(offset).copied().unwrap_or_else(|| {
+            let name = name.map(|name| &*name.leak());
+            names.insert(offset, name);
+            name
+        })
     })
 }
 
@@ -38,12 +49,8 @@ fn symbols_at<'data, E: FileHeader, R: ReadRef<'data>>(file: &ElfFile<'data, E, 
 fn find(offset: u64) -> Option<String> {
     // Reads only the parts that are used.
     let cache = ReadCache::new(executable::open().ok()?);
-    let file = File::parse(&cache).ok()?;
-    let symbols = match &file {
-        File::Elf32(file) => symbols_at(file, offset),
-        File::Elf64(file) => symbols_at(file, offset),
-        _ => return None,
-    };
+    let file = ElfFile::<Header, _>::parse(&cache).ok()?;
+    let symbols = symbols_at(&file, offset);
     let symbols = symbols.into_iter().filter_map(|index| file.symbol_by_index(index).ok());
     let mut names = Vec::new();
     for symbol in symbols.filter(|symbol| symbol.is_definition()) {

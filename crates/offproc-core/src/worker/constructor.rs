@@ -16,7 +16,7 @@ static ENTRY: Constructor = entry;
 /// In a worker this runs the constructors that would come after it, serves, and never returns; elsewhere it only
 /// records that the program can start workers.
 unsafe extern "C" fn entry(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
-    enter(|| {
+    enter(&mut || {
         let after_me = Image::current().constructors().skip_while(|c| *c != entry as *const () as usize).skip(1);
         for constructor in after_me.filter(|c| !matches!(*c, 0 | usize::MAX)) {
             // SAFETY: the entry stands in the executable's array of constructors, so it is such a function; the C

@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// program's code could observe.
 ///
 /// In a shared library it does nothing: a worker would be another program's executable, which does not contain it.
-pub(crate) fn enter(before: impl FnOnce()) {
+pub(crate) fn enter(before: &mut dyn FnMut()) {
     if !is_in_executable() || !role::initialise() {
         return;
     }
@@ -65,7 +65,7 @@ pub(crate) fn enter_forked(control: OwnedFd, modules: Vec<Module>) -> ! {
             // It has inherited all descriptors of the program, close-on-exec or not.
             lifeline::release();
             close_all_but(&high);
-            live(high, 0, || {})
+            live(high, 0, &mut || {})
         }
         Err(e) => {
             send_refusal(control.as_fd(), &not_arranged(&e));

@@ -31,7 +31,7 @@ use std::vec;
 const HELLO_LIMIT: usize = 16 << 20;
 
 /// The handshake on this connection. An error is one of the protocol, or of the system.
-pub(super) fn handshake(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> io::Result<Stage> {
+pub(super) fn handshake(control: OwnedFd, inherited_memory: u64, before: &mut dyn FnMut()) -> io::Result<Stage> {
     claim_channel();
     let control = Arc::new(control);
     let mut channel = WorkerStream::new(Arc::clone(&control), HELLO_LIMIT);
@@ -184,7 +184,7 @@ struct Shared {
 }
 
 /// Receives the hello and applies it. `None` if the parent has cancelled the start.
-fn set_up(channel: &mut WorkerStream, before: impl FnOnce()) -> io::Result<Option<SetUp>> {
+fn set_up(channel: &mut WorkerStream, before: &mut dyn FnMut()) -> io::Result<Option<SetUp>> {
     let parent = rustix::process::getppid();
     let (first, descriptors) =
         channel.first().map_err(|e| about("the program's first message could not be received", e))?;

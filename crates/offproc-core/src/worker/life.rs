@@ -12,14 +12,14 @@ use std::os::fd::OwnedFd;
 /// Serves until the worker leaves, then exits through `exit` (a fork of the program itself: by `_exit`).
 ///
 /// `inherited_memory`: see [`Welcome`](crate::wire::hello::Welcome). `before`: see [`enter`](super::entry::enter).
-pub(super) fn live(control: OwnedFd, inherited_memory: u64, before: impl FnOnce()) -> ! {
+pub(super) fn live(control: OwnedFd, inherited_memory: u64, before: &mut dyn FnMut()) -> ! {
     let mut stage = handshake(control, inherited_memory, before);
     let code = loop {
         stage = match stage {
             Ok(Stage::Worker(ready)) => job_loop(*ready),
             Ok(Stage::ForkServer(ready)) => fork_loop(ready),
             // From here on this process is the new worker. It has closed what it inherited from the fork server.
-            Ok(Stage::Forked(control)) => handshake(control, 0, || {}),
+            Ok(Stage::Forked(control)) => handshake(control, 0, &mut || {}),
             Ok(Stage::Over(code)) => break code,
             Err(e) => {
                 stderr::say(format_args!("worker {} ends after a protocol error: {e}", std::process::id()));

@@ -4,10 +4,10 @@ use super::reference::{NOT_IN_A_CALL, Reference};
 use super::thread_scope::{RestoreOnDrop, reach};
 use crate::job::reason::{forget_reason, noted};
 use crate::job::shared_buffer::{SharedBuffer, not_mapped};
+use crate::sorted_map::SortedMap;
 use crate::sys::discard::discard;
 use crate::sys::sealed::Sealed;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -26,7 +26,7 @@ struct Arrived {
     descriptors: Vec<Option<OwnedFd>>,
     /// True if a worker sent them.
     is_answer: bool,
-    cached: BTreeMap<u64, SharedBuffer>,
+    cached: SortedMap<u64, SharedBuffer>,
     /// Which of the buffers this message refers to.
     received: Vec<(u64, SharedBuffer)>,
 }
@@ -36,7 +36,10 @@ impl Incoming {
     pub(crate) fn answer(descriptors: Vec<OwnedFd>, sent: Vec<(u64, SharedBuffer)>) -> Self {
         let mut incoming = Self::default();
         if !sent.is_empty() {
-            incoming.things().cached = sent.into_iter().collect();
+            let cached = &mut incoming.things().cached;
+            for (id, buffer) in sent {
+                cached.insert(id, buffer);
+            }
         }
         if !descriptors.is_empty() {
             incoming.things().is_answer = true;
@@ -67,7 +70,7 @@ impl Incoming {
     pub(crate) fn evict(&mut self, ids: impl IntoIterator<Item = u64>) {
         if let Some(things) = &mut self.things {
             for id in ids {
-                things.cached.remove(&id);
+                things.cached.remove(id);
             }
         }
     }
@@ -131,7 +134,7 @@ impl Incoming {
     fn borrow(&mut self, reference: &Reference) -> io::Result<SharedBuffer> {
         let buffer = match reference.at {
             None => {
-                let cached = self.things().cached.get(&reference.id).cloned();
+                let cached = self.things().cached.get(reference.id).cloned();
                 cached.ok_or_else(|| io::Error::other("it refers to a shared buffer that was never sent"))?
             }
             Some(at) => {

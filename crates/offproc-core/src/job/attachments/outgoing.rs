@@ -7,10 +7,10 @@ use super::thread_scope::{RestoreOnDrop, reach};
 use crate::error::about;
 use crate::job::reason::{forget_reason, noted};
 use crate::job::shared_buffer::{SharedBuffer, WeakBuffer};
+use crate::sorted_map::SortedMap;
 use crate::sys::fork_registry::TrackedFd;
 use crate::sys::messages::MAX_FDS;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -53,7 +53,7 @@ struct Gathered {
     /// The ids of those that come with their descriptor.
     new: Vec<u64>,
     /// The buffers that the worker has mapped.
-    cached: BTreeMap<u64, WeakBuffer>,
+    cached: SortedMap<u64, WeakBuffer>,
     /// The buffers that the worker received with its job.
     received: Vec<(u64, SharedBuffer)>,
     /// The ends of channels that go with the message.
@@ -111,7 +111,7 @@ impl Outgoing {
     pub(crate) fn take_back(&mut self) {
         if let Some(things) = &mut self.things {
             for id in things.new.drain(..) {
-                things.cached.remove(&id);
+                things.cached.remove(id);
             }
             things.sent.clear();
             things.descriptors.clear();
@@ -144,7 +144,7 @@ impl Outgoing {
     pub(crate) fn is_in_doubt(&mut self) {
         if let Some(things) = &mut self.things {
             for (id, _) in things.sent.drain(..) {
-                if things.cached.remove(&id).is_some() {
+                if things.cached.remove(id).is_some() {
                     things.evicted.push(id);
                 }
             }

@@ -2,17 +2,17 @@
 //! of a fork server inherits it as it was when that started, so its hello has what has changed since.
 
 use crate::sys::fork_registry::TrackedFd;
-use crate::sys::limits;
 use crate::sys::scheduling::Scheduling;
+use crate::sys::{environment, limits};
 use crate::wire::hello::Inherited;
 use rustix::fs::{Mode, OFlags, open};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 
 /// The state of the program when a fork server started.
 #[derive(Debug)]
 pub(crate) struct Heritage {
-    environment: BTreeMap<OsString, OsString>,
+    environment: Vec<(OsString, OsString)>,
     limits: Vec<limits::Limit>,
 }
 
@@ -24,10 +24,7 @@ impl Heritage {
     /// What has changed since, and the working directory.
     pub(crate) fn changes(&self) -> (Inherited, Option<TrackedFd>) {
         let now = Self::now();
-        let removed = self.environment.keys().filter(|name| !now.environment.contains_key(*name));
-        let mut environment: Vec<_> = removed.map(|name| (name.clone(), None)).collect();
-        let changed = now.environment.into_iter().filter(|(name, value)| self.environment.get(name) != Some(value));
-        environment.extend(changed.map(|(name, value)| (name, Some(value))));
+        let environment = changed(&self.environment, &now.environment);
         let limits = now.limits.into_iter().enumerate().filter(|(place, limit)| self.limits.get(*place) != Some(limit));
         // As a descriptor, as its path may lead elsewhere, or nowhere, by then. A directory that may no longer be
         // entered cannot be opened; then the program has been in it since it could, and so has the fork server.
@@ -45,6 +42,21 @@ impl Heritage {
         };
         (inherited, directory)
     }
+}
+
+/// The variables that were removed, added or changed.
+fn changed(before: &[(OsString, OsString)], now: &[(OsString, OsString)]) -> Vec<(OsString, Option<OsString>)> {
+    let [before, now] =
+        [before, now].map(|them| environment::by_name(them.iter().map(|(name, value)| (name, Some(value)))));
+    let owned = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+    let mut changed = Vec::new();
+    for name in before.keys().filter(|name| !now.contains_key(*name)) {
+        changed.push((owned(name), None));
+    }
+    for (name, value) in now.iter().filter(|(name, value)| before.get(*name) != Some(*value)) {
+        changed.push((owned(name), value.map(owned)));
+    }
+    changed
 }
 
 /// From `/proc`, as the system call returns it only by changing it, for all threads.

@@ -8,11 +8,11 @@ use crate::parent::process::supervised::Process;
 use crate::parent::runtime::{BoxFuture, RuntimeSelector};
 use crate::parent::timer::sleep;
 use crate::settings::Settings;
-use crate::sys::descriptors;
 use crate::sys::fork_registry::TrackedFd;
 use crate::sys::rights::Rights;
 use crate::sys::scheduling::Scheduling;
 use crate::sys::spawn::on_a_passing_thread;
+use crate::sys::{descriptors, thread};
 use futures_lite::future;
 use std::fmt;
 use std::future::Future;
@@ -153,7 +153,7 @@ pub async fn on_another_thread<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let (sender, receiver) = oneshot();
-    std::thread::Builder::new().name(name.to_owned()).spawn(move || sender.send(work()))?;
+    thread::start(name, None, move || sender.send(work()))?;
     let panicked = || Err(io::Error::other("a thread panicked; the message is on stderr"));
     receiver.await.unwrap_or_else(panicked)
 }
@@ -169,7 +169,7 @@ pub(crate) fn start_elsewhere(
         let (sender, receiver) = oneshot();
         // It keeps the permit even if the waiter is gone, so that no more of these threads start a process than there
         // are permits.
-        std::thread::Builder::new().name("offproc-start".into()).spawn(move || {
+        thread::start("offproc-start", None, move || {
             let launched = launch().map(|launched| Launched { permit: Some(permit), ..launched });
             // If the waiter is gone, the guard inside kills what was started.
             sender.send(launched);

@@ -2,22 +2,22 @@
 
 use crate::parent::timer::sleep;
 use crate::settings::log_forwarding::LogForwarding;
+use crate::sorted_map::SortedMap;
 use crate::wait_list::{WaitList, wake_all};
 use atomic_waker::AtomicWaker;
 use futures_lite::future;
-use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-static OPEN: Mutex<OpenPipes> = Mutex::new(OpenPipes { pipes: BTreeMap::new(), last: 0, waiting: WaitList::new() });
+static OPEN: Mutex<OpenPipes> = Mutex::new(OpenPipes { pipes: SortedMap::new(), last: 0, waiting: WaitList::new() });
 static CLOSED: Condvar = Condvar::new();
 
 struct OpenPipes {
     /// By ticket: the context, and the end of the writer.
-    pipes: BTreeMap<u64, (u64, Arc<WriterEnd>)>,
+    pipes: SortedMap<u64, (u64, Arc<WriterEnd>)>,
     last: u64,
     waiting: WaitList,
 }
@@ -72,7 +72,7 @@ impl OpenPipe {
 impl Drop for OpenPipe {
     fn drop(&mut self) {
         let mut open = lock();
-        open.pipes.remove(&self.ticket);
+        open.pipes.remove(self.ticket);
         let waiting = open.waiting.take_all();
         drop(open);
         CLOSED.notify_all();

@@ -2,6 +2,7 @@
 //! under std's lock, but never waiting for that lock for long, as the thread that holds it may wait for a worker.
 
 use crate::sys::stderr::write_all;
+use crate::sys::thread;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,7 +32,7 @@ fn state() -> MutexGuard<'static, State> {
 pub(super) fn ensure() -> io::Result<()> {
     let mut state = state();
     if !state.runs {
-        std::thread::Builder::new().name("offproc-print".into()).spawn(print_under_lock)?;
+        thread::start("offproc-print", None, print_under_lock)?;
         state.runs = true;
     }
     Ok(())
