@@ -1,5 +1,6 @@
 //! A descriptor that is registered with the runtime that waits for it.
 
+use crate::parent::lookout::Lookout;
 use crate::parent::runtime::{AsyncIo, ClockHold, PollSource, Readiness, Runtime, RuntimeId, RuntimeSelector};
 use crate::parent::watchdog::Doubt;
 use crate::sys::fork_registry::TrackedFd;
@@ -130,7 +131,8 @@ impl Registered {
         self.registration = None;
         self.rest();
         let (watch, is_own) = match runtime.watch(PollSource::new(self.descriptor.clone())) {
-            Ok(watch) => (watch, id == AsyncIo.id()),
+            // In a fork, the watchdog's lock may be held for good.
+            Ok(watch) => (watch, id == AsyncIo.id() || id == Lookout.id()),
             Err(_) => (AsyncIo.watch(PollSource::new(self.descriptor.clone()))?, true),
         };
         self.registration = Some(Registration { runtime: id, watch, is_own, is_proven: false });
@@ -184,6 +186,16 @@ mod tests {
         fn poll_writable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Pending
         }
+    }
+
+    /// It runs on a thread of its own, and in a fork there is no watchdog to ask.
+    #[test]
+    fn the_reactor_of_a_fork_is_not_doubted() {
+        let (ours, _theirs) = pair().unwrap();
+        let mut watched = Registered::new(ours);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(watched.poll_readable(&mut cx, &RuntimeSelector::only(Lookout)).is_pending());
+        assert!(watched.doubt.is_none() && !watched.is_doubted());
     }
 
     /// The watchdog may check it just then, and would drop the waker on the thread that all others need.
