@@ -22,8 +22,8 @@ const KEPT: usize = 64 << 10;
 const CHUNK: usize = 64 << 10;
 /// How much to read at the end of a worker at most: a process that it has started may go on writing.
 const AT_END: usize = 1 << 20;
-/// How long to wait for the rest of a line: a prompt has none.
-const REST: Duration = Duration::from_millis(250);
+/// How long to wait for the rest of a line: a prompt has none, and a worker on a busy machine writes it late.
+const REST: Duration = Duration::from_secs(1);
 
 static PRINTER: BackgroundExecutor = BackgroundExecutor::new("offproc-stderr");
 
