@@ -24,13 +24,13 @@ UNSAFE = """
     crates/offproc-core/src/sys/faults.rs
     crates/offproc-core/src/sys/fork.rs
     crates/offproc-core/src/sys/fork_registry.rs
-    crates/offproc-core/src/sys/image/tests.rs
-    crates/offproc-core/src/sys/loaded.rs
+    crates/offproc-core/src/sys/image/elf/tests.rs
+    crates/offproc-core/src/sys/image/loaded.rs
+    crates/offproc-core/src/sys/interrupt/signals.rs
     crates/offproc-core/src/sys/random.rs
+    crates/offproc-core/src/sys/ring_memory.rs
     crates/offproc-core/src/sys/sealed.rs
     crates/offproc-core/src/sys/shared_memory.rs
-    crates/offproc-core/src/sys/ring_memory.rs
-    crates/offproc-core/src/sys/signals.rs
     crates/offproc-core/src/sys/spawn.rs
     crates/offproc-core/src/sys/stdio.rs
     crates/offproc-core/src/sys/syscall.rs
@@ -63,6 +63,10 @@ KNOWS = {
     # A fork of the program enters the worker's code.
     "parent": ["error/", "sys/", "wire/", "job/", "settings/", "worker/entry.rs", "worker/abort_panic.rs"],
 }
+
+# What the core decides by the system is in this table; elsewhere at most so many `cfg`s name one.
+TABLE = f"{CORE}/sys/mod.rs"
+MOST_SYSTEM_CFGS = 10
 
 LONGEST_FILE = 400
 LONGEST_LINE = 120
@@ -209,6 +213,20 @@ def folders_in_order():
                 yield f"{path} uses {other}"
 
 
+def systems_in_one_table():
+    """What depends on the system is in the table of `sys/mod.rs`: elsewhere in the core few `cfg`s name one."""
+    system = re.compile(r"\bcfg(_attr)?!?\(.*\b(unix|windows|target_(os|vendor|family)|offproc_portable)\b")
+    places = [
+        f"{path}:{number}"
+        for path in tracked(f"{CORE}/*.rs")
+        if str(path) != TABLE
+        for number, line in code_lines(path)
+        if system.search(line)
+    ]
+    if len(places) > MOST_SYSTEM_CFGS:
+        yield from places
+
+
 def no_file_left_out():
     """Each Rust file is part of a program, library or test of the workspace, and so is built and run."""
     listed = subprocess.run(
@@ -234,22 +252,36 @@ def declared_modules(path, is_root):
     """The files that a file's `mod name;` and `include!(..)` stand for."""
     folder = path.parent if is_root or path.name == "mod.rs" else path.with_suffix("")
     found = {path.parent / name for name in re.findall(r'\binclude!\("([^"]+\.rs)"\)', text(path))}
-    for attribute, name in re.findall(r'(?:#\[path = "([^"]+)"\]\s*)?(?:pub(?:\([\w ]+\))? )?\bmod (\w+);', text(path)):
-        places = [path.parent / attribute] if attribute else [folder / f"{name}.rs", folder / name / "mod.rs"]
+    for attributes, name in re.findall(r"((?:#\[[^\n]+\]\s*)*)(?:pub(?:\([\w ]+\))? )?\bmod (\w+);", text(path)):
+        named = [path.parent / attribute for attribute in re.findall(r'\bpath = "([^"]+)"', attributes)]
+        places = named or [folder / f"{name}.rs", folder / name / "mod.rs"]
         found.update((ROOT / place).resolve().relative_to(ROOT) for place in places if (ROOT / place).is_file())
     return found
 
 
-def modules(folder):
-    """The module path of each file below a crate's `src`, without tests."""
+def mechanisms(folder):
+    """The files of each concept of `sys/`, as its table has them."""
+    table = folder / "sys" / "mod.rs"
     found = {}
+    if (ROOT / table).is_file():
+        for attributes, name in re.findall(r"((?:#\[cfg[^\n]+\]\s*)+)(?:pub\(crate\) )?\bmod (\w+);", text(table)):
+            files = [table.parent / attribute for attribute in re.findall(r'\bpath = "([^"]+)"', attributes)]
+            if files:
+                found["sys", name] = files
+    return found
+
+
+def modules(folder):
+    """The files of each module below a crate's `src`, without tests."""
+    found = mechanisms(folder)
+    named = {path for paths in found.values() for path in paths}
     for path in tracked(f"{folder}/*.rs"):
-        if is_test(path):
+        if is_test(path) or path in named:
             continue
         parts = list(path.relative_to(folder).with_suffix("").parts)
         if parts[-1] in ("mod", "lib", "main"):
             parts.pop()
-        found[tuple(parts)] = path
+        found[tuple(parts)] = [path]
     return found
 
 
@@ -298,31 +330,32 @@ def absolute(module, path, known):
 def imports(folder):
     """Which file imports which, re-exports followed to where the name comes from."""
     known = modules(folder)
-    edges, exports = defaultdict(set), {}
-    for module, path in known.items():
-        for is_export, tree in statements(path):
-            for used in used_paths(tree):
-                target = absolute(module, used, known)
-                if target:
-                    edges[module].add(target)
-                if is_export:
-                    # None: it comes from another crate.
-                    exports[module + (used[-1],)] = target
+    exports, targets = {}, []
+    for module, paths in known.items():
+        for path in paths:
+            for is_export, tree in statements(path):
+                for used in used_paths(tree):
+                    target = absolute(module, used, known)
+                    if target:
+                        targets.append((path, target))
+                    if is_export:
+                        # None: it comes from another crate.
+                        exports[module + (used[-1],)] = target
 
-    def file_of(target):
+    def files_of(target):
         while target and target not in known:
             if target in exports:
                 target = exports[target]
             else:
                 target = target[:-1]
-        return known.get(target) if target is not None else None
+        return known.get(target, []) if target is not None else []
 
     graph = defaultdict(set)
-    for module, targets in edges.items():
-        for target in targets:
-            path = file_of(target)
-            if path and path != known[module]:
-                graph[str(known[module])].add(str(path))
+    for path, target in targets:
+        files = files_of(target)
+        # The mechanisms of one concept do not import each other.
+        if path not in files:
+            graph[str(path)].update(str(file) for file in files)
     return graph
 
 
@@ -362,6 +395,7 @@ RULES = [
     no_paths_of_a_machine,
     no_circular_imports,
     folders_in_order,
+    systems_in_one_table,
     no_file_left_out,
 ]
 

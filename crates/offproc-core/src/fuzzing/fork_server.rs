@@ -2,7 +2,7 @@
 
 use super::script::Script;
 use crate::job::codec;
-use crate::sys::descriptors;
+use crate::sys::pairs;
 use crate::wire::fork_server::{Ended, MESSAGE, unpack};
 use crate::wire::frame::Kind;
 use crate::worker::fork_loop::receive;
@@ -12,7 +12,7 @@ use rustix::net::{RecvFlags, Shutdown};
 #[doc(hidden)]
 pub fn fork_server(data: &[u8]) {
     let mut script = Script::new(data);
-    let Ok((parent, server)) = descriptors::message_pair() else { return };
+    let Ok((parent, server)) = pairs::message_pair() else { return };
     let mut sent = 0;
     while let Some(step) = script.byte() {
         script.say(if step & 1 == 0 { &parent } else { &server });

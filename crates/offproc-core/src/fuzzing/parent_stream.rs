@@ -9,9 +9,9 @@ use crate::parent::process::supervised::Process;
 use crate::parent::worker::Outcome;
 use crate::settings::Settings;
 use crate::settings::transport::Transport;
-use crate::sys::descriptors;
+use crate::sys::child::Child;
 use crate::sys::fork_registry::TrackedFd;
-use crate::sys::process::Child;
+use crate::sys::pairs;
 use rustix::net::Shutdown;
 use std::panic::Location;
 use std::sync::Arc;
@@ -29,12 +29,12 @@ pub fn parent_stream(data: &[u8]) {
         settings.retirement.retire_after_jobs = Some(1..=2);
     }
     let (runtime, cx) = (selector(), &mut Context::from_waker(Waker::noop()));
-    let Ok((control, theirs)) = descriptors::pair() else { return };
-    let Ok((lifeline, _)) = descriptors::pair() else { return };
+    let Ok((control, theirs)) = pairs::pair() else { return };
+    let Ok((lifeline, _)) = pairs::pair() else { return };
     let process = Process::announced();
     if options & 2 != 0 {
         // As with a worker that was spawned. Not a process, so that nothing can be killed.
-        let not_a_process = descriptors::pair().and_then(|(_, other)| TrackedFd::into_owned(other));
+        let not_a_process = pairs::pair().and_then(|(_, other)| TrackedFd::into_owned(other));
         let Ok(not_a_process) = not_a_process else { return };
         process.arrived(Child::of_another(7, not_a_process));
     }

@@ -7,13 +7,13 @@ use crate::job::message::Answer;
 use crate::job::shared_bytes::SharedBytes;
 use crate::parent::runtime::{PollSource, Readiness, Runtime, RuntimeId, RuntimeSelector};
 use crate::sys::fork_registry::TrackedFd;
+use crate::sys::gifts::send_with;
 use crate::sys::image::Image;
-use crate::sys::messages::send_with;
+use crate::sys::socket::Blocking;
 use crate::wire::buffer;
 use crate::wire::frame::{self, Kind};
 use crate::wire::hello::Welcome;
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create, open};
-use rustix::net::SendFlags;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -93,7 +93,7 @@ impl<'a> Script<'a> {
             frame::finish(kind, &mut message);
         }
         if !message.is_empty() {
-            let _ = send_with(socket, &message, &descriptors, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+            let _ = send_with(socket, &message, &descriptors, Blocking::No);
         }
         buffer::give(message);
     }

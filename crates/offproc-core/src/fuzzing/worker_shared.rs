@@ -3,8 +3,8 @@
 use super::script::Script;
 use super::worker_stream::run;
 use crate::job::attachments::Incoming;
-use crate::sys::descriptors;
 use crate::sys::fork_registry::TrackedFd;
+use crate::sys::pairs;
 use crate::sys::shared_memory::{SharedMemory, doorbell};
 use crate::worker::channel::shm::WorkerShm;
 use crate::worker::channel::stream::WorkerStream;
@@ -23,7 +23,7 @@ const LENGTH: u64 = 8;
 pub fn worker_shared(data: &[u8]) {
     let mut script = Script::new(data);
     let (Ok((control, theirs)), Ok((_ours, doorbell)), Ok((_parent, words))) =
-        (descriptors::pair(), doorbell(), SharedMemory::create(LIMIT))
+        (pairs::pair(), doorbell(), SharedMemory::create(LIMIT))
     else {
         return;
     };

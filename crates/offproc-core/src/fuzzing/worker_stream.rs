@@ -7,7 +7,7 @@ use crate::job::exchange::{Exchange, ItemHooks};
 use crate::job::shared_bytes::SharedBytes;
 use crate::job::state::WorkerState;
 use crate::job::trampoline::{self, Job};
-use crate::sys::descriptors;
+use crate::sys::pairs;
 use crate::wire::frame::{HEADER, Kind};
 use crate::wire::hello::Hello;
 use crate::worker::channel::stream::WorkerStream;
@@ -24,7 +24,7 @@ const MOST: usize = 32;
 #[doc(hidden)]
 pub fn worker_stream(data: &[u8]) {
     let mut script = Script::new(data);
-    let Ok((control, theirs)) = descriptors::pair() else { return };
+    let Ok((control, theirs)) = pairs::pair() else { return };
     while let Some(step) = script.byte() {
         if step == 0 {
             break;

@@ -8,10 +8,11 @@ use crate::parent::runtime::RuntimeSelector;
 use crate::sys::discard::{discard, receive_with};
 use crate::sys::fork::is_forked;
 use crate::sys::fork_registry::TrackedFd;
-use crate::sys::messages::{is_at_end, retry};
+use crate::sys::gifts::is_at_end;
+use crate::sys::socket::{self, Blocking, retry};
 use crate::wire::items::words::Bell;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketType, sockopt};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
@@ -57,7 +58,7 @@ impl SocketBell {
     pub(super) fn silence(&self) -> Rung {
         let (mut space, mut descriptors) = ([0; 256], Vec::new());
         for _ in 0..MOST_READS {
-            let read = retry(|| receive_with(self.descriptor(), &mut space, &mut descriptors, RecvFlags::DONTWAIT));
+            let read = retry(|| receive_with(self.descriptor(), &mut space, &mut descriptors, Blocking::No));
             if !descriptors.is_empty() {
                 discard(descriptors.drain(..));
             }
@@ -102,13 +103,13 @@ impl SocketBell {
 
     /// The other end sees the end, whichever processes have copies of this one.
     pub(super) fn shut_down(&self) {
-        let _ = rustix::net::shutdown(self.descriptor(), Shutdown::Both);
+        socket::shut_down(self.descriptor());
     }
 }
 
 impl Bell for SocketBell {
     fn ring(&self) {
         // Without room for a byte, there are some that were not read. Without the other end, there is no one to wake.
-        let _ = retry(|| rustix::net::send(self.descriptor(), &[1], SendFlags::NOSIGNAL | SendFlags::DONTWAIT));
+        let _ = socket::send(self.descriptor(), &[1], Blocking::No);
     }
 }

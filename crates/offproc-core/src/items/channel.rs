@@ -7,7 +7,7 @@ use super::sender::ItemSender;
 use crate::error::{DecodeError, EncodeError};
 use crate::job::attachments::{Incoming, Outgoing};
 use crate::job::codec;
-use crate::sys::descriptors;
+use crate::sys::pairs;
 use crate::sys::ring_memory::RingMemory;
 use crate::wire::buffer;
 use serde::{Serialize, de::DeserializeOwned};
@@ -23,7 +23,7 @@ pub fn item_channel(capacity: usize) -> (ItemSender, ItemReceiver) {
 }
 
 fn ends(capacity: u64) -> io::Result<(ItemSender, ItemReceiver)> {
-    let (a, b) = descriptors::pair_of_ends()?;
+    let (a, b) = pairs::pair_of_ends()?;
     let [sender, receiver] = RingMemory::create()?;
     Ok((
         ItemSender::of(End::new(sender, capacity, SocketBell::new(a))?),

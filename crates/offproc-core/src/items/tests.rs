@@ -3,7 +3,7 @@
 use super::bell::SocketBell;
 use super::receive::{RingReceiver, Taken};
 use super::send::{Offered, RingSender};
-use crate::sys::descriptors::pair_of_ends;
+use crate::sys::pairs::pair_of_ends;
 use crate::sys::ring_memory::{FIRST, RingMemory};
 use crate::wire::items::entry::Entry;
 use crate::wire::items::words::{Position, Words};

@@ -1,7 +1,7 @@
 //! Descriptors as arguments and results.
 
 use super::{attachments, own};
-use crate::sys::messages::MAX_FDS;
+use crate::sys::gifts::MAX_FDS;
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;

@@ -5,7 +5,7 @@
 
 use crate::error::about;
 use crate::sys::scheduling::Scheduling;
-use crate::sys::{descriptors, fd_numbers, fork};
+use crate::sys::{fd_numbers, fork, pairs};
 use polling::Poller;
 use std::io;
 use std::pin::Pin;
@@ -36,7 +36,7 @@ pub(crate) fn ensure() -> io::Result<()> {
     if RUNS.load(Ordering::Acquire) {
         return Ok(());
     }
-    descriptors::has_room_for(DESCRIPTORS)?;
+    pairs::has_room_for(DESCRIPTORS)?;
     // From a thread with the niceness and CPUs of the program, as the reactor's thread inherits those of the thread
     // that starts it.
     let first_use = std::thread::Builder::new().name("offproc-reactor".into()).spawn(|| -> io::Result<()> {

@@ -5,11 +5,11 @@
 //! close. A worker that makes closing slow all the same (it has the same socket, and may switch lingering on again) can
 //! hold up a few such threads, and nothing else.
 
-use super::messages::{MAX_FDS, receive};
+use super::gifts::{MAX_FDS, receive};
+use super::socket::{self, Blocking};
 use super::thread;
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
-use rustix::net::{RecvFlags, Shutdown};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -48,9 +48,9 @@ pub(crate) fn receive_with(
     socket: impl AsFd,
     space: &mut [u8],
     descriptors: &mut Vec<OwnedFd>,
-    flags: RecvFlags,
+    blocking: Blocking,
 ) -> Result<usize, Errno> {
-    let (bytes, rest) = receive(socket, space, descriptors, flags)?;
+    let (bytes, rest) = receive(socket, space, descriptors, blocking)?;
     discard(rest);
     Ok(bytes)
 }
@@ -61,7 +61,7 @@ pub(crate) fn receive_some(
     space: &mut [u8],
     descriptors: &mut Vec<OwnedFd>,
 ) -> Result<usize, Errno> {
-    let count = receive_with(socket, space, descriptors, RecvFlags::DONTWAIT)?;
+    let count = receive_with(socket, space, descriptors, Blocking::No)?;
     if descriptors.len() > MAX_FDS {
         discard(descriptors.split_off(MAX_FDS));
     }
@@ -72,7 +72,7 @@ pub(crate) fn receive_some(
 /// unread, descriptors too.
 pub(super) fn shut_down(end: OwnedFd) {
     // From here on nothing more arrives.
-    let _ = rustix::net::shutdown(&end, Shutdown::Both);
+    socket::shut_down(&end);
     if rustix::io::ioctl_fionread(&end) != Ok(0) {
         enqueue(vec![Thing::EndOfPair(end)]);
     }
@@ -122,7 +122,7 @@ impl Thing {
             // on.
             Self::EndOfPair(end) => {
                 let (mut bytes, mut descriptors) = ([0; 4096], Vec::new());
-                while let Ok((1.., rest)) = receive(&end, &mut bytes, &mut descriptors, RecvFlags::DONTWAIT) {
+                while let Ok((1.., rest)) = receive(&end, &mut bytes, &mut descriptors, Blocking::No) {
                     descriptors.drain(..).chain(rest).for_each(|descriptor| drop(calm(descriptor)));
                 }
             }
@@ -173,7 +173,7 @@ mod tests {
     fn what_nobody_has_read_is_closed_with_its_end() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (socket, mut other) = lingering();
-        crate::sys::messages::send_with(&theirs, &[1], &[socket], rustix::net::SendFlags::empty()).unwrap();
+        crate::sys::gifts::send_with(&theirs, &[1], &[socket], Blocking::Yes).unwrap();
         shut_down(ours.into());
         other.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         let start = Instant::now();

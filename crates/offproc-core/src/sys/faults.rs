@@ -4,10 +4,10 @@
 #![allow(unsafe_code)]
 
 use super::discard::{discard, receive_with};
+use super::socket::Blocking;
 use super::stack;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use rustix::net::RecvFlags;
 use serde::{Deserialize, Serialize};
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -162,7 +162,7 @@ pub(crate) fn read(line: impl AsFd, pid: u32) -> Option<Record> {
     let (mut last, mut descriptors) = (None, Vec::new());
     for _ in 0..MOST {
         let mut bytes = [0_u8; RECORD];
-        let received = receive_with(&line, &mut bytes, &mut descriptors, RecvFlags::DONTWAIT);
+        let received = receive_with(&line, &mut bytes, &mut descriptors, Blocking::No);
         // A well-behaved worker sends none here.
         discard(descriptors.drain(..));
         match received {

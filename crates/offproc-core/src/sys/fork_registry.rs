@@ -5,12 +5,11 @@
 //! lifeline would keep the worker alive after the program has ended.
 #![allow(unsafe_code)]
 
-use super::discard;
 use super::fd_numbers::open_above_standard;
+use super::{discard, socket};
 use crate::sorted_map::SortedMap;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
-use rustix::net::Shutdown;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -171,7 +170,7 @@ impl WeakFd {
     /// `shutdown(SHUT_RDWR)`: in every process that has this end, unless its owner has closed it.
     pub(crate) fn shut_down(&self) {
         if let Some(tracked) = self.0.upgrade() {
-            let _ = rustix::net::shutdown(&*tracked.fd, Shutdown::Both);
+            socket::shut_down(&*tracked.fd);
         }
     }
 }

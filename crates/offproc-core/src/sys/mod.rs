@@ -1,5 +1,9 @@
-//! The operating system: one mechanism a file, for Linux alone so far. What other systems offer in its place is in
-//! `docs/platforms.md`.
+//! The operating system: one concept a module, whose files are its mechanisms. Linux is the only system so far; what
+//! others offer in its place is in `docs/platforms.md`.
+//!
+//! **This table says which file is which concept on which system.** Where a system has a mechanism of its own, the
+//! concept is a folder with a file for each, all with the same interface. What depends on the system otherwise asks a
+//! constant or a function here, so that files outside `sys/` need no `cfg` of a system: `.ci/house.py` counts them.
 //!
 //! A function that is little more than a system call begins with its name, which is that of its page in the manual.
 //! Those that rustix does not offer are safe functions of `syscall`, the loader's list of objects is in `loaded`.
@@ -10,12 +14,57 @@
 //! is written to it (`wire::writer::Room`), and how an error gets its context (`error::about`). `.ci/house.py` checks
 //! that.
 
+// ---- Concepts with a mechanism for each kind of system
+
+/// A process that can be killed and waited for.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "process/pidfd.rs")]
+pub(crate) mod process;
+
+/// What ends a worker when its parent ends.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "lifeline/sigio.rs")]
+pub(crate) mod lifeline;
+
+/// Pairs of connected sockets, and pipes.
+#[cfg_attr(unix, path = "socket/socketpair.rs")]
+pub(crate) mod pairs;
+
+/// Descriptors that go with bytes.
+#[cfg_attr(unix, path = "gifts/rights.rs")]
+pub(crate) mod gifts;
+
+/// Memory that can be sent to another process.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "memory/memfd.rs")]
+mod memory_file;
+
+/// A counter that one process adds to and another takes from.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "wake/eventfd.rs")]
+pub(crate) mod counter;
+
+/// The executable as it is loaded: the place of its code, its constructors, the identity of its build.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "image/elf.rs")]
+pub(crate) mod image;
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "image/loaded.rs")]
+mod loaded;
+
+/// Who is at the other end of a socket.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "peer/linux.rs")]
+pub(crate) mod peer;
+
+/// CPU time and memory of processes.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "usage/procfs.rs")]
+pub(crate) mod usage;
+
+/// What a terminal's keys and the system's requests to end do to a worker.
+#[cfg_attr(unix, path = "interrupt/signals.rs")]
+pub(crate) mod signals;
+
+// ---- Concepts with one mechanism so far
+
 pub(crate) mod at_exit;
 pub(crate) mod backtrace;
+pub(crate) mod child;
 pub(crate) mod clock;
-pub(crate) mod counter;
 pub(crate) mod cpu;
-pub(crate) mod descriptors;
 pub(crate) mod discard;
 pub(crate) mod environment;
 pub(crate) mod executable;
@@ -24,18 +73,10 @@ pub(crate) mod fd_numbers;
 pub(crate) mod fork;
 pub(crate) mod fork_registry;
 pub(crate) mod huge_pages;
-pub(crate) mod image;
 pub(crate) mod leftovers;
-pub(crate) mod lifeline;
 pub(crate) mod limits;
-mod loaded;
 pub(crate) mod mappings;
-mod memory_file;
-pub(crate) mod messages;
 pub(crate) mod oom;
-pub(crate) mod peer;
-pub(crate) mod pidfd;
-pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod readiness;
 pub(crate) mod reap;
@@ -44,13 +85,13 @@ pub(crate) mod ring_memory;
 pub(crate) mod scheduling;
 pub(crate) mod sealed;
 pub(crate) mod shared_memory;
-pub(crate) mod signals;
+pub(crate) mod socket;
 pub(crate) mod spawn;
 pub(crate) mod stack;
+pub(crate) mod standard;
 pub(crate) mod status;
 pub(crate) mod stderr;
 pub(crate) mod stdio;
 pub(crate) mod symbols;
 mod syscall;
 pub(crate) mod thread;
-pub(crate) mod usage;

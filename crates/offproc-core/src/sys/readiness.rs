@@ -40,8 +40,8 @@ pub(crate) fn wait_for(fd: impl AsFd, wanted: Interest, patience: Duration) -> i
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::descriptors::pair;
     use crate::sys::fd_numbers::duplicate_high;
+    use crate::sys::pairs::pair;
 
     #[test]
     #[cfg_attr(miri, ignore = "Miri has no such system call")]

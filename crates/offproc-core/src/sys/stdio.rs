@@ -77,7 +77,7 @@ pub(crate) fn forget_inherited() {
 /// Runs `work` while stdout leads nowhere.
 fn into_nothing<T>(stdout: BorrowedFd<'_>, work: impl FnOnce() -> Option<T>) -> Option<T> {
     let saved: OwnedFd = rustix::io::fcntl_dupfd_cloexec(stdout, 3).ok()?;
-    let nothing = super::descriptors::nothing().ok()?;
+    let nothing = super::standard::nothing().ok()?;
     rustix::stdio::dup2_stdout(&nothing).ok()?;
     let done = work();
     rustix::stdio::dup2_stdout(saved.as_fd()).ok()?;

@@ -2,7 +2,7 @@
 //!
 //! A program may contain offproc more than once: two versions, which two of its dependencies require. Each copy starts
 //! workers of its own, and all copies in a worker find the same variable. So the format is the same in all versions:
-//! the build of the executable as 32 hexadecimal digits (see `sys/image.rs`), a hyphen, and the offset in the
+//! the build of the executable as 32 hexadecimal digits (see `sys::image`), a hyphen, and the offset in the
 //! executable of a variable of the copy, in hexadecimal.
 
 use crate::sys::image::Image;

@@ -7,7 +7,7 @@ use crate::sys::backtrace::{self, Module};
 use crate::sys::fork::exit_at_once;
 use crate::sys::image::is_in_executable;
 use crate::sys::spawn::close_all_but;
-use crate::sys::{descriptors, environment, executable, fd_numbers, lifeline, peer, signals, stderr, stdio, usage};
+use crate::sys::{environment, executable, fd_numbers, lifeline, peer, signals, standard, stderr, stdio, usage};
 use crate::wire::frame::{self, Kind};
 use crate::wire::marker::{self, Addressee, MARKER};
 use rustix::net::SendFlags;
@@ -55,7 +55,7 @@ pub(crate) fn enter_forked(control: OwnedFd, modules: Vec<Module>) -> ! {
     signals::reset();
     backtrace::set_modules(modules);
     let arranged = fd_numbers::duplicate_high(&control).and_then(|high| {
-        descriptors::restore_standard()?;
+        standard::restore_standard()?;
         stdio::forget_inherited();
         Ok(high)
     });
@@ -97,7 +97,7 @@ fn claim() -> io::Result<OwnedFd> {
     signals::reset();
     let take_over = || -> io::Result<OwnedFd> {
         let control = fd_numbers::duplicate_high(stdin)?;
-        descriptors::restore_standard()?;
+        standard::restore_standard()?;
         Ok(control)
     };
     take_over().map_err(|e| io::Error::other(not_arranged(&e)))

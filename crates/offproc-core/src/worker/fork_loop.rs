@@ -3,10 +3,10 @@
 use super::stage::{ReadyForkServer, Stage};
 use crate::error::about;
 use crate::job::codec;
+use crate::sys::child::Child;
 use crate::sys::fd_numbers::duplicate_high;
 use crate::sys::fork::Side;
-use crate::sys::pidfd::Pidfd;
-use crate::sys::process::Child;
+use crate::sys::process::ProcessHandle;
 use crate::sys::{lifeline, random, signals};
 use crate::wire::fork_server::{Ended, ForkRequest, Forked, MESSAGE, pack, unpack};
 use crate::wire::frame::{self, Kind};
@@ -49,7 +49,7 @@ fn serve(ready: &ReadyForkServer) -> io::Result<Served> {
     // The lifeline shows the program's end, unless another process has a copy of it.
     let program = getppid().and_then(|program| pidfd_open(program, PidfdFlags::empty()).ok());
     let program = program.and_then(|program| duplicate_high(program).ok());
-    let mut children: Vec<(u64, Child<Pidfd>)> = Vec::new();
+    let mut children: Vec<(u64, Child<ProcessHandle>)> = Vec::new();
     let mut is_retired = false;
     loop {
         // `poll` reports the end of both directions without being asked for it.
@@ -118,7 +118,7 @@ fn serve(ready: &ReadyForkServer) -> io::Result<Served> {
 }
 
 /// The parent has ended or needs no more workers: kills those that have never served.
-fn end(children: &[(u64, Child<Pidfd>)]) {
+fn end(children: &[(u64, Child<ProcessHandle>)]) {
     for (_, child) in children {
         child.end();
     }
@@ -151,7 +151,7 @@ pub(crate) fn receive(requests: &OwnedFd) -> io::Result<Option<(ForkRequest, Own
 }
 
 /// Sends the parent the worker's process id and pidfd, on the worker's connection.
-fn announce(control: &OwnedFd, child: &Child<Pidfd>) {
+fn announce(control: &OwnedFd, child: &Child<ProcessHandle>) {
     let message = pack(Kind::Forked, &Forked { pid: child.pid() });
     let descriptors: [BorrowedFd<'_>; 1] = [child.pidfd().as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];

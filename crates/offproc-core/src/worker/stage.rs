@@ -4,8 +4,8 @@ use super::channel::stream::WorkerStream;
 use super::channel::worker_channel::WorkerChannel;
 use crate::job::state::WorkerState;
 use crate::settings::Settings;
+use crate::sys::child::Extent;
 use crate::sys::fork::SingleThreaded;
-use crate::sys::process::Extent;
 use std::os::fd::OwnedFd;
 
 /// The next stage.

@@ -5,7 +5,7 @@
 
 use crate::job::limits::SoftLimits;
 use crate::role::depth;
-use crate::sys::messages::is_at_end;
+use crate::sys::gifts::is_at_end;
 use crate::sys::usage::{own_cpu_time, own_resident_memory};
 use crate::wire::hello::DEEPEST;
 use rustix::time::{ClockId, clock_gettime};

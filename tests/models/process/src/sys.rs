@@ -1,7 +1,7 @@
 //! The operating system, as `sys` of `offproc-core` has it.
 
-#[path = "../../../../crates/offproc-core/src/sys/process.rs"]
-pub(crate) mod process;
+#[path = "../../../../crates/offproc-core/src/sys/child.rs"]
+pub(crate) mod child;
 #[path = "../../../../crates/offproc-core/src/sys/reap.rs"]
 pub(crate) mod reap;
 #[path = "../../../../crates/offproc-core/src/sys/status.rs"]
@@ -22,6 +22,6 @@ pub(crate) mod fork_registry {
     }
 }
 
-pub(crate) mod pidfd {
-    pub(crate) use crate::parent::process::fake::FakeProcess as Pidfd;
+pub(crate) mod process {
+    pub(crate) use crate::parent::process::fake::FakeProcess as ProcessHandle;
 }

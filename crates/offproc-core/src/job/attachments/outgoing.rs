@@ -9,7 +9,7 @@ use crate::job::reason::{forget_reason, noted};
 use crate::job::shared_buffer::{SharedBuffer, WeakBuffer};
 use crate::sorted_map::SortedMap;
 use crate::sys::fork_registry::TrackedFd;
-use crate::sys::messages::MAX_FDS;
+use crate::sys::gifts::MAX_FDS;
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};

@@ -150,7 +150,7 @@ impl Drop for Registered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::descriptors::pair;
+    use crate::sys::pairs::pair;
     use std::task::{Wake, Waker};
 
     /// A runtime that no thread runs.

@@ -11,12 +11,12 @@ use crate::job::message::Answer;
 use crate::parent::runtime::RuntimeSelector;
 use crate::sys::discard::{discard, receive_some};
 use crate::sys::fork_registry::{SocketEnd, TrackedFd, WeakFd};
-use crate::sys::messages::{RESET_MEANS_UNREAD, Unsent, retry, send_with};
+use crate::sys::gifts::send_with;
+use crate::sys::socket::{self, Blocking, RESET_MEANS_UNREAD, Unsent, retry};
 use crate::wire::buffer;
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
 use rustix::io::Errno;
-use rustix::net::{SendFlags, Shutdown};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,14 +108,13 @@ impl ParentStream {
     /// Sends nothing more; the worker still can.
     pub(crate) fn end_sending(&mut self) {
         self.is_cut_off |= self.sent < self.out.len();
-        let _ = rustix::net::shutdown(self.socket.descriptor(), Shutdown::Write);
+        socket::shut_down_sending(self.socket.descriptor());
     }
 
     /// Sends a small frame with descriptors, whole or not at all.
     pub(crate) fn send_now(&mut self, frame: &[u8], attached: &[TrackedFd]) -> Result<(), Unsent> {
-        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         self.reading = Reading::MayHaveBegun;
-        let sent = send_with(self.socket.descriptor(), frame, attached, flags)?;
+        let sent = send_with(self.socket.descriptor(), frame, attached, Blocking::No)?;
         // The worker has read all that came before, so there is room for a small frame.
         if sent == frame.len() { Ok(()) } else { Err(Unsent::Full) }
     }
@@ -172,9 +171,8 @@ impl ParentStream {
 
     /// Sends as much as the socket takes.
     fn send(&mut self) -> Result<(), Unsent> {
-        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
         while self.sent < self.out.len() {
-            match send_with(self.socket.descriptor(), &self.out[self.sent..], &self.attached, flags) {
+            match send_with(self.socket.descriptor(), &self.out[self.sent..], &self.attached, Blocking::No) {
                 Ok(count) => {
                     self.attached.clear();
                     self.sent += count;

@@ -12,7 +12,7 @@ use crate::sys::fork_registry::TrackedFd;
 use crate::sys::rights::Rights;
 use crate::sys::scheduling::Scheduling;
 use crate::sys::spawn::on_a_passing_thread;
-use crate::sys::{descriptors, thread};
+use crate::sys::{pairs, thread};
 use futures_lite::future;
 use std::fmt;
 use std::future::Future;
@@ -88,8 +88,8 @@ pub(crate) struct Pairs {
 
 impl Pairs {
     pub(crate) fn open() -> io::Result<Self> {
-        let (control, worker_control) = descriptors::pair()?;
-        let (lifeline, worker_lifeline) = descriptors::pair()?;
+        let (control, worker_control) = pairs::pair()?;
+        let (lifeline, worker_lifeline) = pairs::pair()?;
         Ok(Self { control, worker_control, lifeline, worker_lifeline })
     }
 }

@@ -5,7 +5,7 @@ use crate::error::about;
 use crate::parent::process::supervised::Process;
 use crate::parent::runtime::{BoxFuture, RuntimeSelector};
 use crate::settings::Settings;
-use crate::sys::process::Child;
+use crate::sys::child::Child;
 use crate::sys::spawn::spawn_without_descriptors;
 use crate::sys::{environment, executable};
 use crate::wire::marker::{self, MARKER};

@@ -9,8 +9,8 @@
 use super::open_pipes::{OpenPipe, WriterEnd};
 use crate::parent::background::{BackgroundExecutor, is_background_thread_itself};
 use crate::settings::log_forwarding::{LogForwarding, LogSink};
-use crate::sys::descriptors;
 use crate::sys::fork_registry::TrackedFd;
+use crate::sys::pairs;
 use crate::sys::{counter, stderr};
 use crate::wait_list::wake;
 use crate::wire::log::{self, Next, Run};
@@ -78,7 +78,7 @@ impl LogPipe {
     }
 
     pub(crate) fn new(forwarding: &LogForwarding) -> io::Result<(Self, WorkerEnds)> {
-        let (ours, theirs) = descriptors::pipe()?;
+        let (ours, theirs) = pairs::pipe()?;
         rustix::io::ioctl_fionbio(&theirs, true)?;
         let (dropped, their_dropped) = counter::open()?;
         let end = Arc::<WriterEnd>::default();

@@ -1,7 +1,7 @@
 //! A fake process, which a test ends when it likes.
 
 use crate::sync::{Condvar, Mutex};
-use crate::sys::process::{Kill, NotOurs, NotPermitted, Unsupported, Wait};
+use crate::sys::child::{Kill, NotOurs, NotPermitted, Unsupported, Wait};
 use crate::sys::reap::{Reaped, Usage};
 use std::future::poll_fn;
 use std::sync::Arc;

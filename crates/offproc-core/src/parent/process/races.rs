@@ -10,7 +10,7 @@ use super::supervised::Process;
 use crate::error::{BrokenWorkerError, Phase};
 use crate::sync::race::{JoinHandle, block_on, explore, explore_slow, let_time_pass, spawn};
 use crate::sync::{AtomicU32, Ordering};
-use crate::sys::process::{Child, Wait};
+use crate::sys::child::{Child, Wait};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

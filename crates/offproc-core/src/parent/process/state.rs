@@ -5,8 +5,8 @@ use super::exit_policy::ExitPolicy;
 use super::supervision::Supervision;
 use crate::error::exit_info::ExitReport;
 use crate::error::{BrokenWorkerError, Phase};
+use crate::sys::child::Extent;
 use crate::sys::fork_registry::WeakFd;
-use crate::sys::process::Extent;
 
 pub(super) struct ProcessState<P> {
     pub(super) supervision: Supervision<P>,

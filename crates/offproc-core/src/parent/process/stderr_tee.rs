@@ -7,8 +7,8 @@
 
 use super::printer;
 use crate::parent::background::BackgroundExecutor;
-use crate::sys::descriptors;
 use crate::sys::fork_registry::TrackedFd;
+use crate::sys::pairs;
 use async_io::{Async, Timer};
 use futures_lite::future;
 use rustix::io::Errno;
@@ -51,7 +51,7 @@ impl Tee {
     pub(crate) fn open() -> io::Result<(Arc<Self>, TrackedFd)> {
         PRINTER.ensure()?;
         printer::ensure()?;
-        let (ours, theirs) = descriptors::pipe()?;
+        let (ours, theirs) = pairs::pipe()?;
         let tee = Arc::new(Self { pipe: Async::new(ours)?, state: Mutex::default() });
         let mut tees = TEES.lock().unwrap_or_else(PoisonError::into_inner);
         tees.retain(|tee| tee.strong_count() > 0);

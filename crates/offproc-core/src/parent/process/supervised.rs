@@ -12,10 +12,10 @@ use crate::job::attachments::settle_departed;
 use crate::parent::background;
 use crate::parent::timer::sleep;
 use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicWaker, Mutex, MutexGuard, OnceLock, Ordering};
+use crate::sys::child::{Child, Extent, Kill, Wait};
 use crate::sys::fork::is_forked;
 use crate::sys::fork_registry::WeakFd;
-use crate::sys::pidfd::Pidfd;
-use crate::sys::process::{Child, Extent, Kill, Wait};
+use crate::sys::process::ProcessHandle;
 use crate::sys::reap::Reaped;
 use futures_lite::future;
 use std::fmt;
@@ -26,7 +26,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-pub(crate) struct Process<P = Pidfd> {
+pub(crate) struct Process<P = ProcessHandle> {
     /// Unlike a process id, never reused.
     serial: u64,
     /// 0 until it is known.

@@ -1,7 +1,7 @@
 //! Who waits for the end of a process.
 
 use crate::error::exit_info::ExitInfo;
-use crate::sys::process::Child;
+use crate::sys::child::Child;
 use std::sync::Arc;
 
 /// Who waits for the end of a process.

@@ -6,12 +6,12 @@ use crate::job::codec;
 use crate::job::exchange::ResultRoom;
 use crate::sys::fork;
 use crate::sys::fork_registry::TrackedFd;
-use crate::sys::messages::{Unsent, receive, retry, send_with};
+use crate::sys::gifts::{receive, send_with};
 use crate::sys::readiness::{self, Interest};
+use crate::sys::socket::{Blocking, Unsent, retry};
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl WorkerStream {
                 }
             }
             let (socket, space) = (&self.socket, self.decoder.space());
-            match retry(|| receive(socket, space, &mut self.received, RecvFlags::empty())) {
+            match retry(|| receive(socket, space, &mut self.received, Blocking::Yes)) {
                 Ok((0, _)) | Err(Errno::CONNRESET) => return Ok(Ok(None)),
                 Ok((count, _)) => self.decoder.advance(count),
                 // A job has made the socket non-blocking.
@@ -104,7 +104,7 @@ impl WorkerStream {
     /// unread bytes resets it, and on systems other than Linux a reset may overtake what was sent before.
     fn drain(&mut self) {
         let (socket, mut space) = (&self.socket, [0; 4096]);
-        while let Ok((1.., _)) = retry(|| receive(socket, &mut space, &mut self.received, RecvFlags::DONTWAIT)) {
+        while let Ok((1.., _)) = retry(|| receive(socket, &mut space, &mut self.received, Blocking::No)) {
             self.received.clear();
         }
     }
@@ -113,7 +113,7 @@ impl WorkerStream {
         let mut sent = 0;
         while sent < bytes.len() {
             let attached = if sent == 0 { attached } else { &[] };
-            match send_with(&self.socket, &bytes[sent..], attached, SendFlags::NOSIGNAL) {
+            match send_with(&self.socket, &bytes[sent..], attached, Blocking::Yes) {
                 Ok(count) => sent += count,
                 Err(e) => match Unsent::from(e) {
                     // A job has made the socket non-blocking.
@@ -164,7 +164,7 @@ impl ResultRoom for WorkerStream {
                 Ok(Some(frame)) => self.early = Some(Box::new(frame)),
                 Ok(None) => {
                     let (socket, space) = (&self.socket, self.decoder.space());
-                    match retry(|| receive(socket, space, &mut self.received, RecvFlags::DONTWAIT)) {
+                    match retry(|| receive(socket, space, &mut self.received, Blocking::No)) {
                         Ok((count @ 1.., _)) => self.decoder.advance(count),
                         Ok(_) | Err(_) => return false,
                     }

@@ -4,7 +4,7 @@ use crate::job::exchange::ResultRoom;
 use crate::parent::channel::event::{Awaited, ChannelEvent};
 use crate::parent::channel::parent_channel::ParentChannel;
 use crate::parent::runtime::RuntimeSelector;
-use crate::sys::descriptors::pair;
+use crate::sys::pairs::pair;
 use crate::wire::frame::{self, HEADER, Kind};
 use crate::worker::channel::stream::WorkerStream;
 use crate::worker::channel::worker_channel::{Next, WorkerChannel};

@@ -4,10 +4,10 @@ use crate::job::codec;
 use crate::parent::process::supervised::Process;
 use crate::sys::discard::{discard, receive_with};
 use crate::sys::fork_registry::TrackedFd;
+use crate::sys::socket::Blocking;
 use crate::wire::fork_server::{Ended, MESSAGE, unpack};
 use crate::wire::frame::Kind;
 use async_io::Async;
-use rustix::net::RecvFlags;
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,8 +86,7 @@ impl Drop for PendingChild<'_> {
 pub(super) async fn listen(requests: Arc<Async<TrackedFd>>, children: Arc<ChildTable>) {
     let (mut buffer, mut unasked) = ([0; MESSAGE], Vec::new());
     loop {
-        let received =
-            requests.read_with(|fd| Ok(receive_with(fd, &mut buffer, &mut unasked, RecvFlags::DONTWAIT)?)).await;
+        let received = requests.read_with(|fd| Ok(receive_with(fd, &mut buffer, &mut unasked, Blocking::No)?)).await;
         discard(unasked.drain(..));
         match received {
             Ok(0) => break,

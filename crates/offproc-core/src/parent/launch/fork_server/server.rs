@@ -14,14 +14,14 @@ use crate::parent::runtime::RuntimeSelector;
 use crate::parent::start_failure::StartFailure;
 use crate::parent::worker::Worker;
 use crate::settings::Settings;
-use crate::sys::descriptors;
 use crate::sys::fork_registry::TrackedFd;
-use crate::sys::messages::send_with;
+use crate::sys::gifts::send_with;
+use crate::sys::pairs;
+use crate::sys::socket::{self, Blocking};
 use crate::wire::fork_server::{ForkRequest, pack};
 use crate::wire::frame::Kind;
 use async_io::Async;
 use rustix::io::Errno;
-use rustix::net::{SendFlags, Shutdown};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl From<ForkError> for io::Error {
 impl ForkServer {
     pub(super) async fn start(settings: &Arc<Settings>, runtime: &RuntimeSelector) -> Result<Arc<Self>, Error> {
         let hello = hello::of_fork_server(settings).map_err(|reason| Error::Spawn(io::Error::other(reason)))?;
-        let (requests, server_requests) = descriptors::message_pair().map_err(Error::Spawn)?;
+        let (requests, server_requests) = pairs::message_pair().map_err(Error::Spawn)?;
         let heritage = Arc::new(Heritage::now());
         let timeout = settings.start.start_timeout;
         let mut launched = Spawn.launch(settings, runtime, timeout).await.map_err(Error::Spawn)?.0;
@@ -80,14 +80,14 @@ impl ForkServer {
     pub(super) fn request_shutdown(&self) {
         self.worker.process().set_leaving();
         self.spare.close();
-        let _ = rustix::net::shutdown(self.requests.get_ref(), Shutdown::Both);
+        socket::shut_down(self.requests.get_ref());
     }
 
     /// Makes it fork no more. It leaves once its workers have ended, and reports their ends until then.
     pub(super) fn retire(&self) {
         self.worker.process().set_leaving();
         self.spare.close();
-        let _ = rustix::net::shutdown(self.requests.get_ref(), Shutdown::Write);
+        socket::shut_down_sending(self.requests.get_ref());
     }
 
     /// The spare, or a new worker.
@@ -123,8 +123,7 @@ impl ForkServer {
         let message = pack(Kind::ForkRequest, &fork);
         let descriptors = [control];
         loop {
-            let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-            match send_with(self.requests.get_ref(), &message, &descriptors, flags) {
+            match send_with(self.requests.get_ref(), &message, &descriptors, Blocking::No) {
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR) => {}
                 // There are more requests than the socket takes.

@@ -212,4 +212,5 @@ impl Fingerprint {
 }
 
 #[cfg(test)]
+#[path = "elf/tests.rs"]
 mod tests;

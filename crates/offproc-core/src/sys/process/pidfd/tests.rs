@@ -1,4 +1,4 @@
-use super::super::process::Extent;
+use super::super::child::Extent;
 use super::*;
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A group whose leader has ended, and is not reaped; and the pidfd of the other member.
-fn leaderless_group() -> (Child<Pidfd>, Pidfd) {
+fn leaderless_group() -> (Child<ProcessHandle>, ProcessHandle) {
     let mut command = Command::new("sh");
     command.args(["-c", "sleep 1000 > /dev/null & echo $!"]).process_group(0);
     let (mut read, write) = UnixStream::pair().unwrap();
@@ -17,7 +17,7 @@ fn leaderless_group() -> (Child<Pidfd>, Pidfd) {
     drop(command);
     let mut printed = String::new();
     read.read_to_string(&mut printed).unwrap();
-    let member = Pidfd::open(Pid::from_raw(printed.trim().parse().unwrap()).unwrap()).unwrap();
+    let member = ProcessHandle::open(Pid::from_raw(printed.trim().parse().unwrap()).unwrap()).unwrap();
     assert!(child.wait_until(soon()));
     (child, member)
 }
@@ -27,7 +27,7 @@ fn soon() -> Instant {
 }
 
 /// Whether the process has ended, or does so soon.
-fn ends(pidfd: Pidfd) -> bool {
+fn ends(pidfd: ProcessHandle) -> bool {
     pidfd.wait_until(soon())
 }
 

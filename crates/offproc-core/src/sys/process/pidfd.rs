@@ -1,9 +1,9 @@
 //! A process by its pidfd. It is killed and waited for through that, never by a bare number, which may be another's by
 //! then.
 
+use super::child::{Child, Kill, NotOurs, NotPermitted, Unsupported, Wait};
 use super::fd_numbers::duplicate_high;
 use super::fork_registry::TrackedFd;
-use super::process::{Child, Kill, NotOurs, NotPermitted, Unsupported, Wait};
 use super::readiness::{self, Interest};
 use super::reap::{Reaped, Usage};
 use super::syscall;
@@ -19,12 +19,12 @@ use std::time::{Duration, Instant};
 
 /// A process and its number.
 #[derive(Debug)]
-pub(crate) struct Pidfd {
+pub(crate) struct ProcessHandle {
     pid: u32,
     fd: TrackedFd,
 }
 
-impl Pidfd {
+impl ProcessHandle {
     /// `pidfd_open(pid)`.
     fn open(pid: Pid) -> io::Result<Self> {
         let open = || pidfd_open(pid, PidfdFlags::empty());
@@ -40,7 +40,7 @@ impl Pidfd {
     }
 }
 
-impl Kill for Pidfd {
+impl Kill for ProcessHandle {
     /// `pidfd_send_signal(SIGKILL)`.
     fn kill(&self) -> Result<(), NotPermitted> {
         match pidfd_send_signal(&self.fd, Signal::KILL) {
@@ -65,7 +65,7 @@ impl Kill for Pidfd {
     }
 }
 
-impl Wait for Pidfd {
+impl Wait for ProcessHandle {
     fn pid(&self) -> u32 {
         self.pid
     }
@@ -116,12 +116,12 @@ fn time([seconds, microseconds]: [c_long; 2]) -> Duration {
     Duration::from_secs(part(seconds)) + Duration::from_micros(part(microseconds))
 }
 
-impl Child<Pidfd> {
+impl Child<ProcessHandle> {
     /// Takes over a child that has just been started; an error here kills it before it is returned.
     pub(crate) fn of_spawned(mut child: std::process::Child) -> io::Result<Self> {
         #[allow(clippy::cast_possible_wrap, reason = "process ids are positive in both types")]
         let opened = Pid::from_raw(child.id() as i32).ok_or(io::ErrorKind::NotFound.into());
-        match opened.and_then(Pidfd::open) {
+        match opened.and_then(ProcessHandle::open) {
             Ok(pidfd) => Ok(Self::new(pidfd)),
             Err(e) => {
                 let _ = child.kill();
@@ -133,12 +133,12 @@ impl Child<Pidfd> {
 
     /// A process that is not our child: this can kill it and see its end, but another process gets its exit status.
     pub(crate) fn of_another(pid: u32, pidfd: OwnedFd) -> Self {
-        Self::new(Pidfd { pid, fd: pidfd.into() })
+        Self::new(ProcessHandle { pid, fd: pidfd.into() })
     }
 
     /// A child that was forked, not spawned. An error here kills it before it is returned.
     pub(crate) fn of_fork(pid: Pid) -> io::Result<Self> {
-        match Pidfd::open(pid) {
+        match ProcessHandle::open(pid) {
             Ok(pidfd) => Ok(Self::new(pidfd)),
             Err(e) => {
                 // Not reaped yet, so the number is still the child's.
@@ -161,4 +161,5 @@ impl Child<Pidfd> {
 }
 
 #[cfg(test)]
+#[path = "pidfd/tests.rs"]
 mod tests;

@@ -1,10 +1,9 @@
-//! Bytes and the descriptors that go with them, over a socket.
+//! Descriptors that go with bytes over a socket (`SCM_RIGHTS`).
 
 use super::fd_numbers::add_received;
+use super::socket::{Blocking, retry};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage};
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,8 +19,9 @@ pub(crate) fn send_with(
     socket: impl AsFd,
     bytes: &[u8],
     descriptors: &[impl AsFd],
-    flags: SendFlags,
+    blocking: Blocking,
 ) -> Result<usize, Errno> {
+    let flags = blocking.to_send();
     retry(|| {
         if descriptors.is_empty() {
             return rustix::net::send(&socket, bytes, flags);
@@ -32,46 +32,6 @@ pub(crate) fn send_with(
         assert!(control.push(SendAncillaryMessage::ScmRights(&borrowed)), "a message has room for them");
         rustix::net::sendmsg(&socket, &[IoSlice::new(bytes)], &mut control, flags)
     })
-}
-
-/// A connection is reset if its other end is closed with bytes in it that were not read, and for no other reason: a
-/// fact of Linux's Unix sockets. A TCP connection can be reset with all of them read.
-pub(crate) const RESET_MEANS_UNREAD: bool = cfg!(any(target_os = "linux", target_os = "android"));
-
-/// Why a message was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unsent {
-    /// There is no room now.
-    Full,
-    /// The other side is gone.
-    Gone,
-    /// The system does not pass it on: a descriptor of a kind that cannot be sent (EINVAL), too many on their way
-    /// (ETOOMANYREFS), no memory for them (ENOBUFS, ENOMEM), or a security module or a sandbox forbids it.
-    Refused(Errno),
-}
-
-impl Unsent {
-    pub(crate) const NO_MEMORY: Self = Self::Refused(Errno::NOMEM);
-}
-
-impl From<Errno> for Unsent {
-    fn from(e: Errno) -> Self {
-        match e {
-            Errno::AGAIN => Self::Full,
-            Errno::PIPE | Errno::CONNRESET => Self::Gone,
-            e => Self::Refused(e),
-        }
-    }
-}
-
-/// Again, for as long as a signal interrupts it.
-pub(crate) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    loop {
-        match call() {
-            Err(Errno::INTR) => {}
-            other => return other,
-        }
-    }
 }
 
 /// `recvmsg(MSG_PEEK)`: whether the other side has shut its direction down, and nothing is left to receive.
@@ -89,11 +49,11 @@ pub(crate) fn receive(
     socket: impl AsFd,
     space: &mut [u8],
     descriptors: &mut Vec<OwnedFd>,
-    flags: RecvFlags,
+    blocking: Blocking,
 ) -> Result<(usize, Vec<OwnedFd>), Errno> {
     let mut ancillary = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SCM_MAX_FD))];
     let mut control = RecvAncillaryBuffer::new(&mut ancillary);
-    let flags = flags | RecvFlags::CMSG_CLOEXEC;
+    let flags = blocking.to_receive() | RecvFlags::CMSG_CLOEXEC;
     let message = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(space)], &mut control, flags)?;
     let mut rest = Vec::new();
     for part in control.drain() {

@@ -1,12 +1,8 @@
-//! Descriptors: pairs of sockets, pipes, and the standard three.
+//! Pairs of connected sockets, and pipes.
 
-use super::fd_numbers::open_above_standard;
 use super::fork_registry::TrackedFd;
-use rustix::fs::{Mode, OFlags, open};
-use rustix::io::fcntl_getfd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::io;
-use std::os::fd::OwnedFd;
 
 /// `socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)`: the first end is ours; the second is for another process, and
 /// closing our copy of it does not shut it down.
@@ -49,28 +45,4 @@ pub(crate) fn pipe() -> io::Result<(TrackedFd, TrackedFd)> {
 /// Whether so many more descriptors can be opened now.
 pub(crate) fn has_room_for(count: usize) -> io::Result<()> {
     (0..count.div_ceil(2)).map(|_| pair()).collect::<io::Result<Vec<_>>>().map(drop)
-}
-
-/// `dup2`: makes stdin empty, and opens stdout and stderr onto nothing where they are closed, as std does for a
-/// program: otherwise the next file that is opened would become one of them.
-pub(crate) fn restore_standard() -> io::Result<()> {
-    let nothing = nothing()?;
-    rustix::stdio::dup2_stdin(&nothing)?;
-    if fcntl_getfd(rustix::stdio::stdout()).is_err() {
-        rustix::stdio::dup2_stdout(&nothing)?;
-    }
-    if fcntl_getfd(rustix::stdio::stderr()).is_err() {
-        rustix::stdio::dup2_stderr(&nothing)?;
-    }
-    Ok(())
-}
-
-/// `open("/dev/null")`: nothing to read from or write to.
-pub(crate) fn nothing() -> io::Result<OwnedFd> {
-    let null = || Ok([open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?]);
-    match open_above_standard(null) {
-        Ok([null]) => Ok(null),
-        // Without /dev: a socket whose other end is closed is as empty.
-        Err(_) => pair()?.0.into_owned(),
-    }
 }

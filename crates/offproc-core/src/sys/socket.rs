@@ -1,0 +1,85 @@
+//! Bytes over a connected socket, without descriptors: see `gifts` for those.
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use std::os::fd::AsFd;
+
+/// A connection is reset if its other end is closed with bytes in it that were not read, and for no other reason: a
+/// fact of Linux's Unix sockets. A TCP connection can be reset with all of them read.
+pub(crate) const RESET_MEANS_UNREAD: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Whether a call waits until it can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocking {
+    /// For as long as it takes, where the socket itself blocks.
+    Yes,
+    No,
+}
+
+impl Blocking {
+    /// `MSG_NOSIGNAL`: the other end may be closed, which must not end this process.
+    pub(super) fn to_send(self) -> SendFlags {
+        match self {
+            Self::Yes => SendFlags::NOSIGNAL,
+            Self::No => SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+        }
+    }
+
+    pub(super) fn to_receive(self) -> RecvFlags {
+        match self {
+            Self::Yes => RecvFlags::empty(),
+            Self::No => RecvFlags::DONTWAIT,
+        }
+    }
+}
+
+/// Why a message was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsent {
+    /// There is no room now.
+    Full,
+    /// The other side is gone.
+    Gone,
+    /// The system does not pass it on: a descriptor of a kind that cannot be sent (EINVAL), too many on their way
+    /// (ETOOMANYREFS), no memory for them (ENOBUFS, ENOMEM), or a security module or a sandbox forbids it.
+    Refused(Errno),
+}
+
+impl Unsent {
+    pub(crate) const NO_MEMORY: Self = Self::Refused(Errno::NOMEM);
+}
+
+impl From<Errno> for Unsent {
+    fn from(e: Errno) -> Self {
+        match e {
+            Errno::AGAIN => Self::Full,
+            Errno::PIPE | Errno::CONNRESET => Self::Gone,
+            e => Self::Refused(e),
+        }
+    }
+}
+
+/// Again, for as long as a signal interrupts it.
+pub(crate) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}
+
+/// `send(MSG_NOSIGNAL)`: how many bytes went.
+pub(crate) fn send(socket: impl AsFd, bytes: &[u8], blocking: Blocking) -> Result<usize, Errno> {
+    retry(|| rustix::net::send(&socket, bytes, blocking.to_send()))
+}
+
+/// `shutdown(SHUT_WR)`: the other side finds the end behind what was sent.
+pub(crate) fn shut_down_sending(socket: impl AsFd) {
+    let _ = rustix::net::shutdown(socket, Shutdown::Write);
+}
+
+/// `shutdown(SHUT_RDWR)`, for every process that has this end.
+pub(crate) fn shut_down(socket: impl AsFd) {
+    let _ = rustix::net::shutdown(socket, Shutdown::Both);
+}
