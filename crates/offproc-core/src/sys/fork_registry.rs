@@ -167,6 +167,12 @@ impl WeakFd {
         }
     }
 
+    /// Looks at what comes next: how many bytes of it are there.
+    pub(crate) fn peek(&self, space: &mut [u8]) -> usize {
+        let Some(tracked) = self.0.upgrade() else { return 0 };
+        socket::peek(&*tracked.fd, space).unwrap_or(0)
+    }
+
     /// `shutdown(SHUT_RDWR)`: in every process that has this end, unless its owner has closed it.
     pub(crate) fn shut_down(&self) {
         if let Some(tracked) = self.0.upgrade() {

@@ -74,6 +74,11 @@ pub(crate) fn send(socket: impl AsFd, bytes: &[u8], blocking: Blocking) -> Resul
     retry(|| rustix::net::send(&socket, bytes, blocking.to_send()))
 }
 
+/// `recv(MSG_PEEK | MSG_DONTWAIT)`: what comes next, which stays there.
+pub(crate) fn peek(socket: impl AsFd, space: &mut [u8]) -> Result<usize, Errno> {
+    rustix::net::recv(socket, space, RecvFlags::PEEK | RecvFlags::DONTWAIT).map(|(count, _)| count)
+}
+
 /// `shutdown(SHUT_WR)`: the other side finds the end behind what was sent.
 pub(crate) fn shut_down_sending(socket: impl AsFd) {
     let _ = rustix::net::shutdown(socket, Shutdown::Write);

@@ -15,7 +15,7 @@ use super::buffer;
 use std::{fmt, io};
 
 /// The version of the whole protocol, in every frame.
-pub(crate) const VERSION: u8 = 3;
+pub(crate) const VERSION: u8 = 4;
 /// The size of a frame's header.
 pub(crate) const HEADER: usize = 16;
 

@@ -1,6 +1,8 @@
 //! The portable transport: frames over a private socket pair; the parent reads while it writes. Every worker begins
 //! with it; with shared memory, it is only for the handshake and for descriptors.
 
+mod outbound;
+
 use super::event::{Awaited, ChannelEvent, MayHangUp, RetireDecision};
 use super::parent_channel::{Encoded, ParentChannel, WriteJob, encoded_or, no_room};
 use super::registered::Registered;
@@ -13,9 +15,9 @@ use crate::sys::discard::{discard, receive_some};
 use crate::sys::fork_registry::{SocketEnd, TrackedFd, WeakFd};
 use crate::sys::gifts::send_with;
 use crate::sys::socket::{self, Blocking, RESET_MEANS_UNREAD, Unsent, retry};
-use crate::wire::buffer;
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
+use outbound::Outbound;
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -27,31 +29,17 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(crate) struct ParentStream {
     socket: Registered,
-    // The current frame, and how much of it is sent.
-    out: Vec<u8>,
-    sent: usize,
-    reading: Reading,
-    // This side sends no more of it: then the worker leaves.
-    is_cut_off: bool,
-    // The descriptors that go with its first byte.
-    attached: Vec<TrackedFd>,
+    out: Outbound,
     decoder: Decoder,
+    // What had come before the job was sent.
+    early: Option<Result<Frame, FrameEvent>>,
+    // See `RESET_MEANS_UNREAD`.
+    reset_means_unread: bool,
     // The descriptors that came with frames and were not taken yet.
     received: Vec<OwnedFd>,
     outgoing: Outgoing,
     // Of the current job, if it is a chunk: what came of its answer.
     parts: Option<Vec<u8>>,
-}
-
-/// How far the worker may have read the last frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    /// Nothing shows that the worker has begun to read it. Unread bytes on the connection are of this frame.
-    Unbegun,
-    /// Nor does anything here: there was no room for the rest of it.
-    Blocked,
-    /// The worker may have read it: there was room again, or something has come since, or something else was sent.
-    MayHaveBegun,
 }
 
 /// The events of the connection.
@@ -78,12 +66,10 @@ impl ParentStream {
     pub(crate) fn new(socket: TrackedFd, hello: Vec<u8>, attached: Vec<TrackedFd>, limit: usize) -> Self {
         Self {
             socket: Registered::new(socket),
-            out: hello,
-            sent: 0,
-            reading: Reading::Unbegun,
-            is_cut_off: false,
-            attached,
+            out: Outbound::new(hello, attached),
             decoder: Decoder::new(limit),
+            early: None,
+            reset_means_unread: RESET_MEANS_UNREAD,
             received: Vec::new(),
             outgoing: Outgoing::default(),
             parts: None,
@@ -107,13 +93,13 @@ impl ParentStream {
 
     /// Sends nothing more; the worker still can.
     pub(crate) fn end_sending(&mut self) {
-        self.is_cut_off |= self.sent < self.out.len();
+        self.out.cut_off();
         socket::shut_down_sending(self.socket.descriptor());
     }
 
     /// Sends a small frame with descriptors, whole or not at all.
     pub(crate) fn send_now(&mut self, frame: &[u8], attached: &[TrackedFd]) -> Result<(), Unsent> {
-        self.reading = Reading::MayHaveBegun;
+        self.out.may_have_begun();
         let sent = send_with(self.socket.descriptor(), frame, attached, Blocking::No)?;
         // The worker has read all that came before, so there is room for a small frame.
         if sent == frame.len() { Ok(()) } else { Err(Unsent::Full) }
@@ -142,6 +128,9 @@ impl ParentStream {
 
     /// The next small frame, if it is there already.
     pub(crate) fn receive(&mut self) -> Result<Option<Frame>, FrameEvent> {
+        if let Some(early) = self.early.take() {
+            return early.map(Some);
+        }
         loop {
             match self.decoder.next() {
                 Ok(None) => {}
@@ -156,11 +145,11 @@ impl ParentStream {
             match retry(|| receive_some(socket, space, &mut self.received)) {
                 Ok(0) => return Err(FrameEvent::HungUp),
                 Ok(count) => {
-                    self.reading = Reading::MayHaveBegun;
+                    self.out.may_have_begun();
                     self.decoder.advance(count);
                 }
                 Err(Errno::AGAIN) => return Ok(None),
-                Err(Errno::CONNRESET) if RESET_MEANS_UNREAD && self.reading != Reading::MayHaveBegun => {
+                Err(Errno::CONNRESET) if self.reset_means_unread && self.out.is_unread() => {
                     return Err(FrameEvent::NotTaken);
                 }
                 Err(Errno::CONNRESET | Errno::PIPE) => return Err(FrameEvent::HungUp),
@@ -171,47 +160,31 @@ impl ParentStream {
 
     /// Sends as much as the socket takes.
     fn send(&mut self) -> Result<(), Unsent> {
-        while self.sent < self.out.len() {
-            match send_with(self.socket.descriptor(), &self.out[self.sent..], &self.attached, Blocking::No) {
-                Ok(count) => {
-                    self.attached.clear();
-                    self.sent += count;
-                    if self.reading == Reading::Blocked {
-                        self.reading = Reading::MayHaveBegun;
-                    }
-                }
-                Err(e) => {
-                    if self.reading == Reading::Unbegun {
-                        self.reading = Reading::Blocked;
-                    }
-                    return Err(e.into());
-                }
-            }
-        }
-        if self.out.capacity() > 0 {
-            self.discard();
-        }
-        Ok(())
+        self.out.send(self.socket.descriptor())
     }
 
-    /// Drops the current frame.
-    fn discard(&mut self) {
-        buffer::give(std::mem::take(&mut self.out));
-        self.sent = 0;
-        self.attached.clear();
+    /// Reads what has come before the job, which is not sent to a worker that has left. Sending to one that is gone
+    /// resets the connection, and where a reset overtakes what was sent before, its `Leaves` would be lost.
+    fn look_before_sending(&mut self) {
+        self.early = self.receive().transpose();
+        self.out.set_unread();
+        match &self.early {
+            Some(Ok(frame)) if frame.kind == Kind::Leaves => self.out.close(),
+            Some(Err(FrameEvent::HungUp)) => self.out.close(),
+            _ => {}
+        }
     }
 
     /// Takes the encoded job back: it does not go to the worker.
     fn take_back(&mut self) {
         self.outgoing.take_back();
-        self.discard();
+        self.out.discard();
     }
 
     /// The worker has ended, and cannot have taken a job that was not sent whole. But if it may have died of reading
     /// the job, another worker must not die of it, too.
     fn not_sent_whole(&self) -> FrameEvent {
-        let may_have_died_of_it = self.reading == Reading::MayHaveBegun && !self.is_cut_off;
-        if may_have_died_of_it { FrameEvent::HungUp } else { FrameEvent::NotTaken }
+        if self.out.may_have_killed() { FrameEvent::HungUp } else { FrameEvent::NotTaken }
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>, runtime: &RuntimeSelector) -> Poll<FrameEvent> {
@@ -282,8 +255,14 @@ impl ParentStream {
                 ChannelEvent::Answer(Answer::new(frame, incoming))
             }
             (Kind::Stays, _) => ChannelEvent::Decision(RetireDecision::Stays),
-            (Kind::Leaves, Awaited::Decision) => ChannelEvent::Decision(RetireDecision::Leaves),
-            (Kind::Leaves, Awaited::Answer) => ChannelEvent::NotTaken,
+            (Kind::Leaves, awaited) => {
+                // The worker reads on until then.
+                self.end_sending();
+                match awaited {
+                    Awaited::Decision => ChannelEvent::Decision(RetireDecision::Leaves),
+                    Awaited::Answer => ChannelEvent::NotTaken,
+                }
+            }
             (kind, _) => ChannelEvent::Violation(format!("an unexpected {kind:?}")),
         }
     }
@@ -299,10 +278,8 @@ impl Drop for ParentStream {
 
 impl ParentChannel for ParentStream {
     fn encode(&mut self, limit: usize, write: &mut WriteJob<'_>) -> Result<Encoded, EncodeError> {
-        self.out = buffer::take();
-        self.out.resize(HEADER, 0);
-        (self.sent, self.reading) = (0, Reading::Unbegun);
-        let (out, outgoing) = (&mut self.out, &mut self.outgoing);
+        self.out.begin();
+        let (out, outgoing) = (&mut self.out.bytes, &mut self.outgoing);
         let attempt = catch_unwind(AssertUnwindSafe(|| {
             let mut writer = Writer::new(out, HEADER, limit.saturating_add(HEADER)).map_err(no_room)?;
             outgoing.while_sending(|| write(&mut writer)).map(|()| writer.written())
@@ -311,15 +288,18 @@ impl ParentChannel for ParentStream {
     }
 
     fn submit(&mut self, Encoded(written): Encoded) -> io::Result<Option<Instant>> {
-        debug_assert_eq!(self.out.len(), written);
-        let socket = self.weak_socket();
-        self.outgoing.ends_depart(|| Box::new(move || socket.end() == Some(SocketEnd::AllRead)));
-        self.attached.append(&mut self.outgoing.take_descriptors());
-        frame::finish(Kind::Job, &mut self.out);
+        debug_assert_eq!(self.out.bytes.len(), written);
+        let (socket, reset_means_unread) = (self.weak_socket(), self.reset_means_unread);
+        self.outgoing.ends_depart(|| Box::new(move || has_died_of_job(&socket, reset_means_unread)));
+        self.out.attach(self.outgoing.take_descriptors());
+        frame::finish(Kind::Job, &mut self.out.bytes);
+        if !self.reset_means_unread {
+            self.look_before_sending();
+        }
         // Most jobs fit: send now, so that the worker begins while the caller gets ready to wait.
         let now = Instant::now();
         match self.send() {
-            Err(Unsent::Refused(e)) if self.sent == 0 => {
+            Err(Unsent::Refused(e)) if self.out.is_unsent() => {
                 self.take_back();
                 Err(e.into())
             }
@@ -378,9 +358,9 @@ impl ParentChannel for ParentStream {
 
     fn withdraw_items(&mut self) {
         if self.parts.is_some() {
-            self.out.extend_from_slice(&frame::empty(Kind::Withdraw));
+            self.out.bytes.extend_from_slice(&frame::empty(Kind::Withdraw));
             // From here on, unread bytes may be these. An error recurs when the answer is polled for.
-            self.reading = Reading::MayHaveBegun;
+            self.out.may_have_begun();
             let _ = self.send();
         }
     }
@@ -391,6 +371,20 @@ impl ParentChannel for ParentStream {
 
     fn request_shutdown(&mut self) {
         self.end_sending();
+    }
+}
+
+/// Whether a worker has died that had read its job, as far as the connection shows it. One that has sent that it leaves
+/// has read and dropped what there was.
+fn has_died_of_job(socket: &WeakFd, reset_means_unread: bool) -> bool {
+    let leaves = || {
+        let mut header = [0; HEADER];
+        socket.peek(&mut header) == HEADER && header == frame::empty(Kind::Leaves)
+    };
+    match socket.end() {
+        None => false,
+        Some(SocketEnd::Unread) => !reset_means_unread,
+        Some(SocketEnd::AllRead) => !leaves(),
     }
 }
 

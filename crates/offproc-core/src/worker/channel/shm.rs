@@ -145,4 +145,7 @@ impl WorkerChannel for WorkerShm {
         let leaves = !stays && slot.leave(self.seq);
         if slot.publish_decision(self.seq, !leaves) { ring(&self.doorbell) } else { Ok(()) }
     }
+
+    /// The memory outlives this process.
+    fn hang_up(&mut self) {}
 }

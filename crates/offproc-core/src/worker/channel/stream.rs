@@ -15,7 +15,10 @@ use rustix::io::Errno;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How long a worker that exits waits for its parent to hang up.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct WorkerStream {
@@ -98,15 +101,6 @@ impl WorkerStream {
         let written = writer.written();
         drop(writer);
         self.answer(kind, written, &Outgoing::default())?.must_be_whole()
-    }
-
-    /// Reads and discards what is there: the parent finds `Leaves` in place of an answer. Closing a connection with
-    /// unread bytes resets it, and on systems other than Linux a reset may overtake what was sent before.
-    fn drain(&mut self) {
-        let (socket, mut space) = (&self.socket, [0; 4096]);
-        while let Ok((1.., _)) = retry(|| receive(socket, &mut space, &mut self.received, Blocking::No)) {
-            self.received.clear();
-        }
     }
 
     fn send_all(&self, bytes: &[u8], attached: &[TrackedFd]) -> io::Result<Sent> {
@@ -217,11 +211,27 @@ impl WorkerChannel for WorkerStream {
     fn send_decision(&mut self, stays: bool) -> io::Result<()> {
         fork::end_if_copy();
         let decision = frame::empty(if stays { Kind::Stays } else { Kind::Leaves });
-        self.send_all(&decision, &[])?.must_be_whole()?;
-        if !stays {
-            self.drain();
+        self.send_all(&decision, &[])?.must_be_whole()
+    }
+
+    /// Sends nothing more, and reads on until the parent hangs up, too. Closing a connection with unread bytes resets
+    /// it, and on systems other than Linux a reset may overtake what was sent before.
+    fn hang_up(&mut self) {
+        fork::end_if_copy();
+        socket::shut_down_sending(&self.socket);
+        let deadline = Instant::now() + PATIENCE;
+        let mut space = [0; 4096];
+        while Instant::now() < deadline {
+            match retry(|| receive(&self.socket, &mut space, &mut self.received, Blocking::No)) {
+                Ok((1.., _)) => self.received.clear(),
+                Err(Errno::AGAIN) => {
+                    if readiness::wait(&self.socket, Interest::Readable, Some(deadline)).is_err() {
+                        return;
+                    }
+                }
+                Ok(_) | Err(_) => return,
+            }
         }
-        Ok(())
     }
 }
 

@@ -56,4 +56,7 @@ pub(crate) trait WorkerChannel: ResultRoom {
 
     /// After an answer: sends whether the worker stays.
     fn send_decision(&mut self, stays: bool) -> io::Result<()>;
+
+    /// The worker exits now: what it has sent last must arrive, whatever is still on its way to it.
+    fn hang_up(&mut self);
 }

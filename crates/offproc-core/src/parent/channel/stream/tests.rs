@@ -1,3 +1,5 @@
+mod resets;
+
 use super::ParentStream;
 use crate::job::attachments::{Incoming, Outgoing};
 use crate::job::exchange::ResultRoom;
@@ -41,6 +43,12 @@ fn event(parent: &mut ParentStream, polls: bool) -> ChannelEvent {
         parent.poll_event(Awaited::Answer, &mut Context::from_waker(Waker::noop()), &RuntimeSelector::fallback());
     let Poll::Ready(event) = polled else { panic!("the connection is closed") };
     event
+}
+
+/// Waits for the event for the job.
+fn block_on(parent: &mut ParentStream) -> ChannelEvent {
+    let runtime = RuntimeSelector::fallback();
+    futures_lite::future::block_on(std::future::poll_fn(|cx| parent.poll_event(Awaited::Answer, cx, &runtime)))
 }
 
 /// How often the job has run, or will: this worker `ran` it or not, and if the event says that it was not taken,
@@ -199,15 +207,21 @@ fn whenever_a_worker_leaves_no_job_is_lost() {
     }
 }
 
-/// Neither side relies on the meaning of a reset, nor on its order.
 #[test]
-fn a_worker_that_leaves_has_read_all_that_was_sent() {
+fn a_worker_that_leaves_reads_on_until_its_parent_hangs_up() {
     let (mut parent, theirs) = channel();
     let mut worker = WorkerStream::new(theirs, LIMIT);
-    post(&mut parent, 1 << 16);
+    // More than fits into the socket.
+    post(&mut parent, 1 << 21);
     worker.send_decision(false).unwrap();
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| worker.hang_up());
+        let event = block_on(&mut parent);
+        assert!(matches!(event, ChannelEvent::NotTaken), "{event:?}");
+    });
+    assert!(begin.elapsed() < Duration::from_secs(1), "it has seen the parent hang up");
     drop(worker);
-    assert!(matches!(event(&mut parent, false), ChannelEvent::NotTaken));
     let (read, _) = rustix::net::recv(parent.socket.descriptor(), &mut [0; 1], RecvFlags::DONTWAIT).unwrap();
     assert_eq!(read, 0, "ended, and not reset");
 }

@@ -1,0 +1,119 @@
+//! The frame that is being sent, and how far the worker may have read it.
+
+use crate::sys::fork_registry::TrackedFd;
+use crate::sys::gifts::send_with;
+use crate::sys::socket::{Blocking, Unsent};
+use crate::wire::buffer;
+use crate::wire::frame::HEADER;
+
+#[derive(Debug)]
+pub(super) struct Outbound {
+    pub(super) bytes: Vec<u8>,
+    sent: usize,
+    // The descriptors that go with its first byte.
+    attached: Vec<TrackedFd>,
+    reading: Reading,
+    // This side sends no more of it: then the worker leaves.
+    is_cut_off: bool,
+    // The worker has left, or is gone: nothing is sent.
+    is_closed: bool,
+}
+
+/// How far the worker may have read the frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Nothing shows that the worker has begun to read it. Unread bytes on the connection are of this frame.
+    Unbegun,
+    /// Nor does anything here: there was no room for the rest of it.
+    Blocked,
+    /// The worker may have read it: there was room again, or something has come since, or something else was sent.
+    MayHaveBegun,
+}
+
+impl Outbound {
+    pub(super) fn new(bytes: Vec<u8>, attached: Vec<TrackedFd>) -> Self {
+        Self { bytes, sent: 0, attached, reading: Reading::Unbegun, is_cut_off: false, is_closed: false }
+    }
+
+    /// Another frame, with room for its header.
+    pub(super) fn begin(&mut self) {
+        self.bytes = buffer::take();
+        self.bytes.resize(HEADER, 0);
+        self.sent = 0;
+        self.set_unread();
+    }
+
+    pub(super) fn attach(&mut self, mut descriptors: Vec<TrackedFd>) {
+        self.attached.append(&mut descriptors);
+    }
+
+    /// Sends as much as the socket takes.
+    pub(super) fn send(&mut self, socket: &TrackedFd) -> Result<(), Unsent> {
+        if self.is_closed && self.sent < self.bytes.len() {
+            return Err(Unsent::Gone);
+        }
+        while self.sent < self.bytes.len() {
+            match send_with(socket, &self.bytes[self.sent..], &self.attached, Blocking::No) {
+                Ok(count) => {
+                    self.attached.clear();
+                    self.sent += count;
+                    if self.reading == Reading::Blocked {
+                        self.reading = Reading::MayHaveBegun;
+                    }
+                }
+                Err(e) => {
+                    if self.reading == Reading::Unbegun {
+                        self.reading = Reading::Blocked;
+                    }
+                    return Err(e.into());
+                }
+            }
+        }
+        if self.bytes.capacity() > 0 {
+            self.discard();
+        }
+        Ok(())
+    }
+
+    /// Drops the frame.
+    pub(super) fn discard(&mut self) {
+        buffer::give(std::mem::take(&mut self.bytes));
+        self.sent = 0;
+        self.attached.clear();
+    }
+
+    /// True if no byte of it was sent.
+    pub(super) fn is_unsent(&self) -> bool {
+        self.sent == 0
+    }
+
+    /// The rest of it is not sent.
+    pub(super) fn cut_off(&mut self) {
+        self.is_cut_off |= self.sent < self.bytes.len();
+    }
+
+    /// Nothing more is sent.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// What has come from the worker came before the frame.
+    pub(super) fn set_unread(&mut self) {
+        self.reading = Reading::Unbegun;
+    }
+
+    /// The worker may have begun to read it.
+    pub(super) fn may_have_begun(&mut self) {
+        self.reading = Reading::MayHaveBegun;
+    }
+
+    /// True if bytes that the worker has not read can be of this frame alone.
+    pub(super) fn is_unread(&self) -> bool {
+        self.reading != Reading::MayHaveBegun
+    }
+
+    /// The worker has ended, and this was not sent whole: whether it may have died of reading it.
+    pub(super) fn may_have_killed(&self) -> bool {
+        !self.is_unread() && !self.is_cut_off
+    }
+}
