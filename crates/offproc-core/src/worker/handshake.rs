@@ -159,14 +159,14 @@ fn too_many(threads: usize, has_preload: bool) -> String {
 
 fn refuse(channel: &mut WorkerStream, reason: &str) -> io::Result<Stage> {
     channel.send(Kind::Refused, &reason)?;
-    channel.hang_up();
+    channel.linger();
     Ok(Stage::Over(EXIT_REFUSED))
 }
 
 fn fail(channel: &mut WorkerStream, failure: &Failure) -> io::Result<Stage> {
     stdio::flush();
     channel.send(Kind::Failed, failure)?;
-    channel.hang_up();
+    channel.linger();
     Ok(Stage::Over(1))
 }
 

@@ -32,7 +32,7 @@ pub(super) fn job_loop(mut ready: ReadyWorker) -> io::Result<Stage> {
     // It has answered its last job, and the program waits for its end.
     panic::drop_apart(ready.state.take());
     if let Ok(Stage::Over(0)) = stage {
-        ready.channel.hang_up();
+        ready.channel.linger();
     }
     stage
 }

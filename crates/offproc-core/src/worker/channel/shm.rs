@@ -147,5 +147,5 @@ impl WorkerChannel for WorkerShm {
     }
 
     /// The memory outlives this process.
-    fn hang_up(&mut self) {}
+    fn linger(&mut self) {}
 }

@@ -8,7 +8,7 @@ use crate::sys::fork;
 use crate::sys::fork_registry::TrackedFd;
 use crate::sys::gifts::{receive, send_with};
 use crate::sys::readiness::{self, Interest};
-use crate::sys::socket::{Blocking, Unsent, retry};
+use crate::sys::socket::{self, Blocking, Unsent, retry};
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
 use rustix::io::Errno;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a worker that exits waits for its parent to hang up.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct WorkerStream {
@@ -216,10 +216,10 @@ impl WorkerChannel for WorkerStream {
 
     /// Sends nothing more, and reads on until the parent hangs up, too. Closing a connection with unread bytes resets
     /// it, and on systems other than Linux a reset may overtake what was sent before.
-    fn hang_up(&mut self) {
+    fn linger(&mut self) {
         fork::end_if_copy();
         socket::shut_down_sending(&self.socket);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LINGER;
         let mut space = [0; 4096];
         while Instant::now() < deadline {
             match retry(|| receive(&self.socket, &mut space, &mut self.received, Blocking::No)) {

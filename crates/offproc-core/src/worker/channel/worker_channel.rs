@@ -58,5 +58,5 @@ pub(crate) trait WorkerChannel: ResultRoom {
     fn send_decision(&mut self, stays: bool) -> io::Result<()>;
 
     /// The worker exits now: what it has sent last must arrive, whatever is still on its way to it.
-    fn hang_up(&mut self);
+    fn linger(&mut self);
 }

@@ -216,7 +216,7 @@ fn a_worker_that_leaves_reads_on_until_its_parent_hangs_up() {
     worker.send_decision(false).unwrap();
     let begin = Instant::now();
     std::thread::scope(|scope| {
-        scope.spawn(|| worker.hang_up());
+        scope.spawn(|| worker.linger());
         let event = block_on(&mut parent);
         assert!(matches!(event, ChannelEvent::NotTaken), "{event:?}");
     });

@@ -149,7 +149,7 @@ fn whenever_a_worker_leaves_a_line_no_job_is_lost() {
                 post(&mut line.parent, length);
             }
             // Its parent does not look, so it waits for a second.
-            worker.hang_up();
+            worker.linger();
             drop(worker);
             exit(line.theirs, &line.ours);
             if posted == Leaving::IsGone {
@@ -180,7 +180,7 @@ fn a_worker_leaves_while_a_job_comes() {
                     worker.begin(LIMIT).unwrap().extend(&[1]).unwrap();
                     let _ = worker.answer(Kind::Done, HEADER + 1, &Outgoing::default()).unwrap();
                 }
-                worker.hang_up();
+                worker.linger();
                 drop(worker);
                 exit(theirs, ours);
                 ran
