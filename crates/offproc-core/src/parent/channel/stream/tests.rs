@@ -1,6 +1,6 @@
 mod resets;
 
-use super::ParentStream;
+use super::{ParentStream, has_died_of_job};
 use crate::job::attachments::{Incoming, Outgoing};
 use crate::job::exchange::ResultRoom;
 use crate::parent::channel::event::{Awaited, ChannelEvent};
@@ -224,6 +224,24 @@ fn a_worker_that_leaves_reads_on_until_its_parent_hangs_up() {
     drop(worker);
     let (read, _) = rustix::net::recv(parent.socket.descriptor(), &mut [0; 1], RecvFlags::DONTWAIT).unwrap();
     assert_eq!(read, 0, "ended, and not reset");
+}
+
+/// What goes with a job has died with a worker that had read it, and comes back from one that has left.
+#[test]
+fn a_worker_that_has_left_has_not_died_of_its_job() {
+    for leaves in [false, true] {
+        let (mut parent, theirs) = channel();
+        let mut worker = WorkerStream::new(theirs, LIMIT);
+        post(&mut parent, 100);
+        let socket = parent.weak_socket();
+        assert!(!has_died_of_job(&socket, true), "it lives");
+        if leaves {
+            worker.send_decision(false).unwrap();
+        }
+        assert!(matches!(worker.next(None, &mut Incoming::default()).unwrap(), Next::Job(_)));
+        drop(worker);
+        assert_eq!(has_died_of_job(&socket, true), !leaves);
+    }
 }
 
 #[test]
