@@ -58,7 +58,7 @@ KNOWS = {
     "items": [
         "error/", "sys/", "wire/", "job/",
         "parent/background.rs", "parent/channel/registered.rs", "parent/lookout.rs", "parent/runtime.rs",
-        "parent/wait.rs",
+        "parent/wait/mod.rs",
     ],
     # A fork of the program enters the worker's code.
     "parent": ["error/", "sys/", "wire/", "job/", "settings/", "worker/entry.rs", "worker/abort_panic.rs"],

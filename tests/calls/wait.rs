@@ -3,7 +3,7 @@
 
 use futures::poll;
 use offproc::runtimes::Tokio;
-use offproc::{Error, Limiter, WorkerContext, run_sync};
+use offproc::{Error, Limiter, Transport, WorkerContext, run_sync};
 use offproc_tests::process::{Family, has_ended};
 use offproc_tests::rendezvous::{Arrivals, Gate};
 use offproc_tests::scratch::{Scratch, trace};
@@ -22,7 +22,14 @@ matrix!(
 );
 matrix!(except fork: works_in_a_job);
 
-isolated!(needs_no_runtime, does_not_use_a_pinned_runtime, many_at_once,);
+isolated!(
+    needs_no_runtime,
+    does_not_use_a_pinned_runtime,
+    many_at_once,
+    wakes_no_other_thread,
+    blocks_in_what_it_polls,
+    lives_with_a_limit_of_no_descriptors,
+);
 
 async fn gives_the_result_on_a_runtimes_thread(case: Case) {
     let context = case.context();
@@ -169,5 +176,63 @@ fn many_at_once() {
             });
         }
     });
+    context.close().wait().unwrap();
+}
+
+/// How often the other threads of this process have begun to sleep.
+fn sleeps_of_others() -> u64 {
+    let own = rustix::thread::gettid().as_raw_nonzero().to_string();
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap());
+    let others = tasks.filter(|task| task.file_name() != *own);
+    let status = others.filter_map(|task| std::fs::read_to_string(task.path().join("status")).ok());
+    let count = |status: String| {
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:").map(str::to_owned));
+        line.and_then(|count| count.trim().parse::<u64>().ok()).unwrap_or(0)
+    };
+    status.map(count).sum()
+}
+
+fn slow(n: u32) -> u32 {
+    thread::sleep(Duration::from_millis(2));
+    n + 1
+}
+
+/// The answer wakes the thread that waits for it, and not a reactor's before that.
+fn wakes_no_other_thread() {
+    const CALLS: u32 = 100;
+    for transport in [Transport::SharedMemory, Transport::Stream] {
+        let context = WorkerContext::builder().transport(transport).open().unwrap();
+        assert_eq!(context.run_sync(slow, 0).wait().unwrap(), 1);
+        let before = sleeps_of_others();
+        for n in 0..CALLS {
+            assert_eq!(context.run_sync(slow, n).wait().unwrap(), n + 1);
+        }
+        let slept = sleeps_of_others() - before;
+        assert!(slept < u64::from(CALLS) / 2, "{slept}");
+        context.close().wait().unwrap();
+    }
+}
+
+/// Foreign code that a `wait` polls may block its thread by another executor.
+fn blocks_in_what_it_polls() {
+    // The map may have all the tokens of its own.
+    let (context, other) = (WorkerContext::builder().open().unwrap(), WorkerContext::builder().max_concurrency(1));
+    let other = other.open().unwrap();
+    let items = (0..4).map(|n| futures::executor::block_on(other.run_sync(slow, n)).unwrap());
+    let results: Result<Vec<u32>, Error> = context.map(slow, items).wait().collect();
+    assert_eq!(results.unwrap(), [2, 3, 4, 5]);
+    context.close().wait().unwrap();
+    other.close().wait().unwrap();
+}
+
+fn lives_with_a_limit_of_no_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let context = WorkerContext::builder().open().unwrap();
+    assert_eq!(context.run_sync(slow, 0).wait().unwrap(), 1);
+    let before = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..before }).unwrap();
+    let cached: Vec<_> = (1..4).map(|n| context.run_sync(slow, n).wait()).collect();
+    setrlimit(Resource::Nofile, before).unwrap();
+    assert_eq!(cached.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [2, 3, 4]);
     context.close().wait().unwrap();
 }

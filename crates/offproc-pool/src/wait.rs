@@ -13,8 +13,8 @@ where
 {
     /// Makes the call and blocks the calling thread until the result is there.
     ///
-    /// It waits on offproc's own reactor and timer, never on the caller's runtime. So it works where there is no
-    /// runtime, inside any, on the only thread of one, and in a job; also for a context that is
+    /// The thread waits for the answer itself, with offproc's own timer, never on the caller's runtime. So it works
+    /// where there is no runtime, inside any, on the only thread of one, and in a job; also for a context that is
     /// [pinned](crate::WorkerContextBuilder::runtime) to a runtime. Inside a runtime it blocks one of its threads, like
     /// any blocking code: if that matters, await the call.
     ///

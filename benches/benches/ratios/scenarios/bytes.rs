@@ -21,6 +21,9 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const SIZES: [usize; 9] = [KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB, 16 * MIB, 64 * MIB];
 
+/// After so many calls in a row, both sides are awake.
+const AWAKE: usize = 8;
+
 /// What one size is measured with.
 #[derive(Default)]
 struct Ways {
@@ -61,11 +64,12 @@ async fn measure(size: usize, budget: Duration, socket: &SocketPeer, pool: &proc
                 samples.push(time)
             }
         };
-        // The first of a turn wakes the worker: what others measure.
-        for call in 0..if size > MIB { 1 } else { 4 } {
+        // The first calls of a turn wake the worker, and find out that it pays to look for it: what others measure.
+        let (calls, waking) = if size > MIB { (1, 0) } else { (AWAKE + 8, AWAKE) };
+        for call in 0..calls {
             let (sent, took) = timed_async(offproc::run_sync(echo, bytes)).await;
             bytes = sent?;
-            if call > 0 || size > MIB {
+            if call >= waking {
                 kept(&mut ways.byte_buf, took);
             }
         }

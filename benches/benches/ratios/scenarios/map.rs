@@ -47,12 +47,13 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     let from = format!("rayon's par_iter: {theirs:.0}/s, {:.3} ×", ours / theirs);
     output.figure(what, ours, "/s", Bar::AtLeast(10e6), from);
 
+    let (microsecond, tenth) = calibrated();
     let (ours, theirs) = compare(microsecond)?;
     let what = format!("map of {count} items of 1 us, {WORKERS} workers: against rayon's par_iter");
     record(output, "1 us", ours, theirs);
     output.figure(what, ours / theirs, "×", Bar::AtLeast(0.7), format!("{ours:.0} / {theirs:.0} items a second"));
 
-    let (ours, theirs) = compare(tenth_of_a_microsecond)?;
+    let (ours, theirs) = compare(tenth)?;
     record(output, "100 ns", ours, theirs);
     let per_second = |share: f64, time: Duration| share * WORKERS as f64 / time.as_secs_f64();
     for (name, micros, count) in [("10 us", 10, options.pick(5000, 50_000)), ("1 ms", 1000, options.pick(100, 1000))] {
@@ -89,13 +90,27 @@ fn nothing(item: u64) -> u64 {
     item
 }
 
-/// As many steps as take about a microsecond.
-fn microsecond(item: u64) -> u64 {
-    steps(item, 330)
+type Job = fn(u64) -> u64;
+
+/// Functions that take about a microsecond on this machine, and a tenth of one: a function has no other argument than
+/// its item, so there is one for each number of steps.
+fn calibrated() -> (Job, Job) {
+    const STEPS: u32 = 10_000_000;
+    let begin = Instant::now();
+    black_box(steps(1, STEPS));
+    let in_a_microsecond = f64::from(STEPS) / (begin.elapsed().as_secs_f64() * 1e6);
+    macro_rules! sizes {
+        ($($tens:literal)*) => { [$(($tens * 10, so_many::<{ $tens * 10 }> as Job, so_many::<$tens> as Job)),*] };
+    }
+    let sizes = sizes![15 20 25 30 35 40 50 60 70 80 90 100 120 140];
+    let distance = |steps: u32| (f64::from(steps) / in_a_microsecond).ln().abs();
+    let nearest = sizes.into_iter().min_by(|a, b| distance(a.0).total_cmp(&distance(b.0)));
+    let (_, microsecond, tenth) = nearest.expect("there are some");
+    (microsecond, tenth)
 }
 
-fn tenth_of_a_microsecond(item: u64) -> u64 {
-    steps(item, 33)
+fn so_many<const STEPS: u32>(item: u64) -> u64 {
+    steps(item, STEPS)
 }
 
 fn steps(item: u64, count: u32) -> u64 {

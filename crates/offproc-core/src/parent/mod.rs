@@ -7,6 +7,7 @@ pub(crate) mod hello;
 pub(crate) mod launch;
 pub(crate) mod logs;
 pub(crate) mod lookout;
+mod poll_list;
 pub(crate) mod process;
 pub(crate) mod reactor;
 pub(crate) mod runtime;

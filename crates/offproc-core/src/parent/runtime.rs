@@ -1,8 +1,9 @@
 //! The interface of an async runtime, and the runtime that offproc has itself.
 
-use super::{reactor, wait};
+use super::reactor;
 use crate::sys::fork_registry::TrackedFd;
 use async_io::Async;
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -79,6 +80,12 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     #[doc(hidden)]
     fn watch(&self, source: PollSource) -> io::Result<Box<dyn Readiness>>;
 
+    /// Whether it is offproc's own, whose thread always waits for its sources.
+    #[doc(hidden)]
+    fn is_own(&self) -> bool {
+        false
+    }
+
     /// Whether `waker` wakes a task of a runtime of this kind, whose threads go back to their reactor when the task
     /// waits. Any other waker may belong to a thread that blocks on this very call, and runs no reactor meanwhile.
     #[doc(hidden)]
@@ -132,6 +139,10 @@ impl Runtime for AsyncIo {
     fn watch(&self, source: PollSource) -> io::Result<Box<dyn Readiness>> {
         watch_with_async_io(source)
     }
+
+    fn is_own(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Debug)]
@@ -149,6 +160,16 @@ impl Readiness for AsyncIoReadiness {
     fn is_edge_triggered(&self) -> bool {
         false
     }
+}
+
+thread_local! {
+    // Without a destructor, so that it exists as long as the thread.
+    static CURRENT: Cell<Option<&'static dyn Runtime>> = const { Cell::new(None) };
+}
+
+/// The runtime of whatever this thread polls from now on, however its selector was made. Returns the one before.
+pub(super) fn replace_current(runtime: Option<&'static dyn Runtime>) -> Option<&'static dyn Runtime> {
+    CURRENT.try_with(|current| current.replace(runtime)).ok().flatten()
 }
 
 /// Selects the runtime of a call: the one that its context is pinned to, or the one that polls it.
@@ -176,13 +197,13 @@ impl RuntimeSelector {
         Self { pinned: Some(Arc::new(runtime)), detect: || &AsyncIo }
     }
 
-    /// The runtime to use now; offproc's own for a future that blocks its thread, which may be the runtime's only one.
+    /// The runtime to use now: for a future that blocks its thread, which may be its runtime's only one, that thread.
     #[must_use]
     pub fn current(&self) -> &dyn Runtime {
-        match &self.pinned {
-            _ if wait::polls() => &AsyncIo,
-            Some(pinned) => &**pinned,
-            None => (self.detect)(),
+        match (CURRENT.try_with(Cell::get).ok().flatten(), &self.pinned) {
+            (Some(current), _) => current,
+            (None, Some(pinned)) => &**pinned,
+            (None, None) => (self.detect)(),
         }
     }
 }

@@ -7,18 +7,22 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Chunks {
-    /// About a millisecond of work, as measured: one item at first, and as many as are worth it after that. A chunk
-    /// that takes longer than expected returns the items that it has not begun.
+    /// About a millisecond of work, as measured: one item at first, and as many as are worth it after that. Up to four
+    /// while it is known that there is work for fifty such chunks and more for each token, as each costs the caller
+    /// some time. A chunk that takes twice as long as expected returns the items that it has not begun.
     #[default]
     Auto,
     /// This many; 0 counts as 1.
     Of(usize),
 }
 
-/// The time that a chunk is to take.
+/// The nanoseconds that a chunk is to take.
 const TARGET: f64 = 1_000_000.0;
-/// After this time it returns the rest of its items.
-const LIMIT: Duration = Duration::from_millis(2);
+/// While there is much work left, up to so many times as much: this part of what is left for each token.
+const LONGEST: f64 = 4.0 * TARGET;
+const PART: f64 = 50.0;
+/// After so many times that time it returns the rest of its items.
+const LIMIT: f64 = 2.0;
 /// At least this long, where the end of the items is near.
 const LEAST: f64 = 50_000.0;
 /// How many bytes of items, or of results, are enough for one.
@@ -38,11 +42,13 @@ pub(super) struct Sizing {
     // The size of the largest of the last chunks, and how many items make enough bytes.
     largest: usize,
     fits: usize,
+    // The nanoseconds that the last one is to take.
+    target: f64,
 }
 
 impl Sizing {
     pub(super) fn new() -> Self {
-        Self { chunks: Chunks::Auto, items: 0.0, nanos: 0.0, largest: 0, fits: MOST }
+        Self { chunks: Chunks::Auto, items: 0.0, nanos: 0.0, largest: 0, fits: MOST, target: TARGET }
     }
 
     pub(super) fn set(&mut self, chunks: Chunks) {
@@ -50,7 +56,7 @@ impl Sizing {
     }
 
     /// The size of the next chunk, where at most `left` items are left for so many tokens.
-    pub(super) fn size(&self, left: Option<usize>, tokens: usize) -> usize {
+    pub(super) fn size(&mut self, left: Option<usize>, tokens: usize) -> usize {
         match self.chunks {
             Chunks::Of(size) => size.max(1),
             Chunks::Auto if self.largest == 0 => 1,
@@ -61,7 +67,10 @@ impl Sizing {
                     reason = "saturates, and is positive"
                 )]
                 let of = |nanos: f64| (nanos * self.items / self.nanos.max(1.0)) as usize;
-                let size = of(TARGET).min(self.largest.saturating_mul(GROWTH)).min(self.fits);
+                #[allow(clippy::cast_precision_loss, reason = "an estimate")]
+                let work = left.map_or(0.0, |left| left as f64 * self.nanos / self.items / tokens.max(1) as f64);
+                self.target = (work / PART).clamp(TARGET, LONGEST);
+                let size = of(self.target).min(self.largest.saturating_mul(GROWTH)).min(self.fits);
                 // The last chunks are small, so that all workers end at the same time.
                 let share = left.map_or(usize::MAX, |left| left / tokens.saturating_mul(2).max(1));
                 size.min(share.max(of(LEAST))).max(1)
@@ -72,7 +81,10 @@ impl Sizing {
     pub(super) fn bounds(&self) -> (ChunkBounds, usize) {
         match self.chunks {
             Chunks::Of(_) => (ChunkBounds { time: None, bytes: usize::MAX }, usize::MAX),
-            Chunks::Auto => (ChunkBounds { time: Some(LIMIT), bytes: ENOUGH }, ENOUGH),
+            Chunks::Auto => {
+                let time = Duration::from_secs_f64(LIMIT * self.target / 1e9);
+                (ChunkBounds { time: Some(time), bytes: ENOUGH }, ENOUGH)
+            }
         }
     }
 
@@ -109,6 +121,20 @@ mod tests {
         assert_eq!(sizing.size(None, 2), 1000);
         sizing.ran(10, Duration::from_millis(100));
         assert!(sizing.size(None, 2) < 10, "{}", sizing.size(None, 2));
+    }
+
+    #[test]
+    fn has_up_to_four_milliseconds_of_work_while_much_is_left() {
+        let mut sizing = Sizing::new();
+        sizing.ran(1000, Duration::from_millis(1));
+        let mut of = |left| {
+            let size = sizing.size(Some(left), 2);
+            (size, sizing.bounds().0.time)
+        };
+        assert_eq!(of(1_000_000), (4000, Some(Duration::from_millis(8))));
+        assert_eq!(of(200_000), (2000, Some(Duration::from_millis(4))));
+        assert_eq!(of(50_000), (1000, Some(Duration::from_millis(2))));
+        assert_eq!(sizing.size(None, 2), 1000, "there may be none");
     }
 
     #[test]

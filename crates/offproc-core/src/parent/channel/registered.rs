@@ -1,6 +1,5 @@
 //! A descriptor that is registered with the runtime that waits for it.
 
-use crate::parent::lookout::Lookout;
 use crate::parent::runtime::{AsyncIo, ClockHold, PollSource, Readiness, Runtime, RuntimeId, RuntimeSelector};
 use crate::parent::watchdog::Doubt;
 use crate::sys::fork_registry::TrackedFd;
@@ -109,7 +108,7 @@ impl Registered {
                 }
             }
         };
-        let is_sure = registration.is_own || (is_driven && registration.is_proven);
+        let is_sure = is_driven && (registration.is_own || registration.is_proven);
         if self.clock.is_none() {
             self.clock = runtime.hold_clock();
         }
@@ -132,7 +131,7 @@ impl Registered {
         self.rest();
         let (watch, is_own) = match runtime.watch(PollSource::new(self.descriptor.clone())) {
             // In a fork, the watchdog's lock may be held for good.
-            Ok(watch) => (watch, id == AsyncIo.id() || id == Lookout.id()),
+            Ok(watch) => (watch, runtime.is_own()),
             Err(_) => (AsyncIo.watch(PollSource::new(self.descriptor.clone()))?, true),
         };
         self.registration = Some(Registration { runtime: id, watch, is_own, is_proven: false });
@@ -150,6 +149,7 @@ impl Drop for Registered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parent::lookout::Lookout;
     use crate::sys::pairs::pair;
     use std::task::{Wake, Waker};
 

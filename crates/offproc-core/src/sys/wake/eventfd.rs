@@ -5,7 +5,7 @@ use super::fork_registry::TrackedFd;
 use rustix::event::EventfdFlags;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::io::{self, IoSliceMut};
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 
 /// `eventfd(EFD_NONBLOCK)`: a counter at 0: our end, and that of who adds.
 pub(crate) fn open() -> io::Result<(TrackedFd, TrackedFd)> {
@@ -17,8 +17,15 @@ pub(crate) fn open() -> io::Result<(TrackedFd, TrackedFd)> {
     Ok((ours, theirs))
 }
 
+/// The same, for this process alone.
+pub(crate) fn open_one() -> io::Result<TrackedFd> {
+    let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+    let [counter] = TrackedFd::open(|| Ok([rustix::event::eventfd(0, flags)?]))?;
+    Ok(counter)
+}
+
 /// Adds one.
-pub(crate) fn add_one(counter: &OwnedFd) -> io::Result<()> {
+pub(crate) fn add_one(counter: impl AsFd) -> io::Result<()> {
     match rustix::io::write(counter, &1_u64.to_ne_bytes()) {
         // Full: it stands at 2^64 - 2.
         Ok(_) | Err(Errno::AGAIN) => Ok(()),
