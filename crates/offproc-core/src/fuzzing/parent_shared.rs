@@ -8,8 +8,8 @@ use crate::parent::launch::launcher::KillGuard;
 use crate::parent::process::supervised::Process;
 use crate::parent::worker::{Outcome, Worker};
 use crate::settings::Settings;
-use crate::sys::pairs;
 use crate::sys::shared_memory::{SharedMemory, doorbell};
+use crate::sys::{lifeline, pairs};
 use crate::wire::shm::slot;
 use rustix::fs::{FallocateFlags, fallocate, ftruncate};
 use rustix::io::pwrite;
@@ -31,7 +31,7 @@ pub fn parent_shared(data: &[u8]) {
     let Some(options) = script.byte() else { return };
     let (runtime, cx) = (selector(), &mut Context::from_waker(Waker::noop()));
     let (Ok((control, theirs)), Ok((lifeline, _)), Ok((ours, their_doorbell)), Ok((memory, words))) =
-        (pairs::pair(), pairs::pair(), doorbell(), SharedMemory::create(LIMIT))
+        (pairs::pair(), lifeline::pair(), doorbell(), SharedMemory::create(LIMIT))
     else {
         return;
     };

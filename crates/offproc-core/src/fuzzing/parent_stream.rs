@@ -11,7 +11,7 @@ use crate::settings::Settings;
 use crate::settings::transport::Transport;
 use crate::sys::child::Child;
 use crate::sys::fork_registry::TrackedFd;
-use crate::sys::pairs;
+use crate::sys::{lifeline, pairs};
 use rustix::net::Shutdown;
 use std::panic::Location;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub fn parent_stream(data: &[u8]) {
     }
     let (runtime, cx) = (selector(), &mut Context::from_waker(Waker::noop()));
     let Ok((control, theirs)) = pairs::pair() else { return };
-    let Ok((lifeline, _)) = pairs::pair() else { return };
+    let Ok((lifeline, _)) = lifeline::pair() else { return };
     let process = Process::announced();
     if options & 2 != 0 {
         // As with a worker that was spawned. Not a process, so that nothing can be killed.
@@ -43,7 +43,7 @@ pub fn parent_stream(data: &[u8]) {
         process: guard,
         control,
         lifeline,
-        descriptors: Vec::new(),
+        gifts: Vec::new(),
         rights: None,
         heritage: None,
         permit: None,

@@ -1,11 +1,10 @@
 //! Descriptors as arguments and results.
 
 use super::{attachments, own};
-use crate::sys::gifts::MAX_FDS;
+use crate::sys::gifts::{self, AsGift, BorrowedGift, Gift, MAX_FDS};
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A file, a socket, or any other type around a descriptor, as an argument or a result of a call, alone or anywhere
 /// inside other types.
@@ -35,14 +34,14 @@ impl Fd<()> {
 
 const _: () = assert!(Fd::MOST == MAX_FDS);
 
-impl<T: AsFd> Serialize for Fd<T> {
+impl<T: AsGift> Serialize for Fd<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(own::NAME, &Attached(self.0.as_fd()))
+        serializer.serialize_newtype_struct(own::NAME, &Attached(gifts::borrow(&self.0)))
     }
 }
 
 /// A descriptor, as its number among those that go with a message.
-struct Attached<'a>(BorrowedFd<'a>);
+struct Attached<'a>(BorrowedGift<'a>);
 
 impl Serialize for Attached<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -51,7 +50,7 @@ impl Serialize for Attached<'_> {
     }
 }
 
-impl<'de, T: From<OwnedFd>> Deserialize<'de> for Fd<T> {
+impl<'de, T: From<Gift>> Deserialize<'de> for Fd<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(own::NAME, AttachedVisitor).map(|fd| Self(fd.into()))
     }
@@ -60,17 +59,17 @@ impl<'de, T: From<OwnedFd>> Deserialize<'de> for Fd<T> {
 struct AttachedVisitor;
 
 impl<'de> Visitor<'de> for AttachedVisitor {
-    type Value = OwnedFd;
+    type Value = Gift;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a descriptor that goes with a call")
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, own: D) -> Result<OwnedFd, D::Error> {
+    fn visit_some<D: Deserializer<'de>>(self, own: D) -> Result<Gift, D::Error> {
         attachments::detach(u32::deserialize(own)?).map_err(D::Error::custom)
     }
 
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, _: D) -> Result<OwnedFd, D::Error> {
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, _: D) -> Result<Gift, D::Error> {
         Err(D::Error::custom(attachments::refuse_descriptor()))
     }
 }

@@ -16,8 +16,8 @@ use crate::job::message::Failure;
 use crate::settings::Settings;
 use crate::sys::child::Child;
 use crate::sys::executable;
-use crate::sys::fork_registry::TrackedFd;
 use crate::sys::image::Image;
+use crate::sys::lifeline::ParentEnd;
 use crate::sys::rights::Rights;
 use crate::wire::fork_server::Forked;
 use crate::wire::frame::{Frame, Kind};
@@ -45,7 +45,7 @@ pub(crate) struct PendingWorker {
 
 struct PendingProcess {
     process: KillGuard,
-    lifeline: TrackedFd,
+    lifeline: ParentEnd,
     rights: Option<Arc<Rights>>,
 }
 
@@ -72,12 +72,12 @@ pub(crate) async fn handshake(
     settings: &Settings,
     runtime: &RuntimeSelector,
 ) -> Result<PendingWorker, StartFailure> {
-    let Launched { process, control, lifeline, descriptors, rights, permit, is_spare, .. } = launched;
+    let Launched { process, control, lifeline, gifts, rights, permit, is_spare, .. } = launched;
     let mut pending = PendingWorker {
         launched: PendingProcess { process, lifeline, rights },
         is_spare,
         permit,
-        channel: ParentStream::new(control, hello, descriptors, limit(settings)),
+        channel: ParentStream::new(control, hello, gifts, limit(settings)),
     };
     let process = Arc::clone(&pending.launched.process.0);
     let deadline = async {

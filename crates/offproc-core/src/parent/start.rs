@@ -104,7 +104,7 @@ impl Prepared {
         // In the order in which the hello names them.
         let inherited = launched.heritage.as_ref().map(|heritage| heritage.changes());
         let inherited = inherited.map(|(inherited, directory)| {
-            launched.descriptors.extend(directory);
+            launched.gifts.extend(directory);
             inherited
         });
         let hello = hello::of_worker(settings, shared.is_some(), inherited);
@@ -112,16 +112,16 @@ impl Prepared {
         settings.state.iter().for_each(|state| state.append_to(&mut hello));
         let (mut diagnostics, stderr) = ExitDiagnostics::new(settings, &launched.lifeline)
             .map_err(failed("the pipe for its stderr could not be made"))?;
-        launched.descriptors.extend(stderr);
+        launched.gifts.extend(stderr);
         let logs = settings.log_forwarding.as_ref().map(LogPipe::open).transpose();
         let logs = logs.map_err(failed("the pipe for its log could not be made"))?.map(|(logs, theirs)| {
-            launched.descriptors.extend(theirs);
+            launched.gifts.extend(theirs);
             diagnostics.note_end_for(logs.writer_end());
             Delivery::new(logs)
         });
         launched.process.0.set_diagnostics(diagnostics);
         if let Some(shared) = &mut shared {
-            launched.descriptors.append(&mut shared.take_theirs());
+            launched.gifts.append(&mut shared.take_theirs());
         }
         Ok(Self { launched, hello, shared, logs })
     }

@@ -8,7 +8,7 @@
 //! background thread sleeps.
 
 use super::timer::sleep;
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::TrackedSocket;
 use crate::sys::readiness::{self, Interest};
 use crate::wait_list::wake;
 use atomic_waker::AtomicWaker;
@@ -32,7 +32,7 @@ static SLEEPS: AtomicBool = AtomicBool::new(true);
 /// One descriptor whose calls are in doubt from time to time.
 #[derive(Debug)]
 pub(super) struct Doubt {
-    descriptor: TrackedFd,
+    descriptor: TrackedSocket,
     parked: Mutex<Parked>,
     deserted: AtomicBool,
 }
@@ -48,7 +48,7 @@ struct Parked {
 }
 
 impl Doubt {
-    pub(super) fn new(descriptor: TrackedFd) -> Arc<Self> {
+    pub(super) fn new(descriptor: TrackedSocket) -> Arc<Self> {
         let parked = Parked { waker: None, events: PollFlags::empty(), since: None, was_ready: false };
         let doubt = Arc::new(Self { descriptor, parked: Mutex::new(parked), deserted: AtomicBool::new(false) });
         let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +110,7 @@ impl Doubt {
     }
 }
 
-fn is_ready(descriptor: &TrackedFd, events: PollFlags) -> bool {
+fn is_ready(descriptor: &TrackedSocket, events: PollFlags) -> bool {
     let now = Some(Instant::now());
     [(PollFlags::IN, Interest::Readable), (PollFlags::OUT, Interest::Writable)]
         .into_iter()

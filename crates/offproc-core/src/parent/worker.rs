@@ -19,7 +19,7 @@ use crate::job::message::{AfterPanic, Answer};
 use crate::settings::Settings;
 use crate::settings::log_forwarding::LogSink;
 use crate::sys::fork::is_forked;
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::lifeline::ParentEnd;
 use crate::sys::rights::Rights;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub struct Worker {
     process: KillGuard,
     channel: Box<dyn ParentChannel>,
     // Held so that its closing ends the worker: see `sys::lifeline`.
-    _lifeline: TrackedFd,
+    _lifeline: ParentEnd,
     rights: Option<Arc<Rights>>,
     max_message_size: usize,
     may_retire: bool,
@@ -53,7 +53,7 @@ impl Worker {
     pub(crate) fn new(
         process: KillGuard,
         channel: Box<dyn ParentChannel>,
-        lifeline: TrackedFd,
+        lifeline: ParentEnd,
         rights: Option<Arc<Rights>>,
         settings: &Settings,
     ) -> Self {

@@ -70,6 +70,13 @@ struct Tracked {
     is_end_of_pair: bool,
 }
 
+/// A connected socket, registered.
+pub(crate) type TrackedSocket = TrackedFd;
+/// A socket that has another owner.
+pub(crate) type WeakSocket = WeakFd;
+/// What goes along with bytes, registered until it has gone.
+pub(crate) type TrackedGift = TrackedFd;
+
 impl From<OwnedFd> for TrackedFd {
     fn from(fd: OwnedFd) -> Self {
         ForkRegistry::lock().register(fd)

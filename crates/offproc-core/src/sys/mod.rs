@@ -50,6 +50,10 @@ mod loaded;
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "peer/linux.rs")]
 pub(crate) mod peer;
 
+/// How a worker that is a program of its own gets its connection.
+#[cfg_attr(unix, path = "handover/stdin.rs")]
+pub(crate) mod handover;
+
 /// CPU time and memory of processes.
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "usage/procfs.rs")]
 pub(crate) mod usage;

@@ -4,6 +4,9 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use std::os::fd::AsFd;
 
+/// A connected socket.
+pub(crate) use std::os::fd::OwnedFd as Socket;
+
 /// A connection is reset if its other end is closed with bytes in it that were not read, and for no other reason: a
 /// fact of Linux's Unix sockets. A TCP connection can be reset with all of them read.
 pub(crate) const RESET_MEANS_UNREAD: bool = cfg!(any(target_os = "linux", target_os = "android"));

@@ -6,13 +6,12 @@ use crate::role::{self, EXIT_REFUSED};
 use crate::sys::backtrace::{self, Module};
 use crate::sys::fork::exit_at_once;
 use crate::sys::image::is_in_executable;
+use crate::sys::socket::{self, Blocking, Socket};
 use crate::sys::spawn::close_all_but;
-use crate::sys::{environment, executable, fd_numbers, lifeline, peer, signals, standard, stderr, stdio, usage};
+use crate::sys::{environment, executable, fd_numbers, handover, lifeline, signals, standard, stderr, stdio, usage};
 use crate::wire::frame::{self, Kind};
 use crate::wire::marker::{self, Addressee, MARKER};
-use rustix::net::SendFlags;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Serves and exits in a worker; returns in any other process. `before` runs only in a worker, before anything that the
 /// program's code could observe.
@@ -37,8 +36,7 @@ pub(crate) fn enter(before: &mut dyn FnMut()) {
     match claimed {
         Ok(control) => live(control, usage::largest_resident(), before),
         Err(reason) => {
-            let stdin = rustix::stdio::stdin();
-            if !(peer::is_parents(stdin) && send_refusal(stdin, &reason.to_string())) {
+            if !handover::refuse(&refusal(&reason.to_string())) {
                 stderr::say(format_args!(
                     "{MARKER} is set, but this process is not a worker: {reason}. The variable is offproc's own; unset \
                      it to run the program."
@@ -51,7 +49,7 @@ pub(crate) fn enter(before: &mut dyn FnMut()) {
 
 /// Serves and exits in a process that the program, or a fork server that has passed the credential check, has forked
 /// for this, with these `modules` loaded.
-pub(crate) fn enter_forked(control: OwnedFd, modules: Vec<Module>) -> ! {
+pub(crate) fn enter_forked(control: Socket, modules: Vec<Module>) -> ! {
     signals::reset();
     backtrace::set_modules(modules);
     let arranged = fd_numbers::duplicate_high(&control).and_then(|high| {
@@ -68,7 +66,7 @@ pub(crate) fn enter_forked(control: OwnedFd, modules: Vec<Module>) -> ! {
             live(high, 0, &mut || {})
         }
         Err(e) => {
-            send_refusal(control.as_fd(), &not_arranged(&e));
+            let _ = socket::send(&control, &refusal(&not_arranged(&e)), Blocking::Yes);
             exit_at_once(EXIT_REFUSED)
         }
     }
@@ -78,27 +76,21 @@ fn not_arranged(e: &io::Error) -> String {
     format!("its descriptors could not be moved ({e})")
 }
 
-/// Sends the parent the reason why this process is not its worker; false if that fails.
-fn send_refusal(connection: BorrowedFd<'_>, reason: &str) -> bool {
+/// The reason why this process is not its parent's worker, as a frame.
+fn refusal(reason: &str) -> Vec<u8> {
     let mut frame = frame::begin();
-    let encoded = codec::encode_to(reason, &mut frame);
+    let _ = codec::encode_to(reason, &mut frame);
     frame::finish(Kind::Refused, &mut frame);
-    encoded.is_ok() && rustix::net::send(connection, &frame, SendFlags::NOSIGNAL) == Ok(frame.len())
+    frame
 }
 
-/// Takes the private connection from stdin, if the kernel confirms that it is the parent's.
-fn claim() -> io::Result<OwnedFd> {
+/// Takes the private connection that the parent has handed over, if the system confirms that it is the parent's.
+fn claim() -> io::Result<Socket> {
     if environment::is_privileged_start() {
         return Err(io::Error::other("a set-uid or otherwise privileged program never becomes a worker"));
     }
-    let stdin = rustix::stdio::stdin();
-    peer::must_be_parent(stdin)?;
+    handover::must_be_of_parent()?;
     // From here on a Ctrl+C must not end this process.
     signals::reset();
-    let take_over = || -> io::Result<OwnedFd> {
-        let control = fd_numbers::duplicate_high(stdin)?;
-        standard::restore_standard()?;
-        Ok(control)
-    };
-    take_over().map_err(|e| io::Error::other(not_arranged(&e)))
+    handover::take().map_err(|e| io::Error::other(not_arranged(&e)))
 }

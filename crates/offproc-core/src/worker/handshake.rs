@@ -17,13 +17,15 @@ use crate::settings::start::Start;
 use crate::sys::child::Extent;
 use crate::sys::fd_numbers::duplicate_high;
 use crate::sys::fork::{SingleThreaded, claim_channel, exit_at_once};
+use crate::sys::gifts::Gift;
 use crate::sys::image::Image;
+use crate::sys::lifeline::{self, Hold, Starter};
 use crate::sys::shared_memory::SharedMemory;
-use crate::sys::{cpu, lifeline, signals, stdio};
+use crate::sys::socket::Socket;
+use crate::sys::{cpu, signals, stdio};
 use crate::wire::frame::{HEADER, Kind};
 use crate::wire::hello::{Hello, Role, Welcome};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::vec;
 
@@ -31,7 +33,7 @@ use std::vec;
 const HELLO_LIMIT: usize = 16 << 20;
 
 /// The handshake on this connection. An error is one of the protocol, or of the system.
-pub(super) fn handshake(control: OwnedFd, inherited_memory: u64, before: &mut dyn FnMut()) -> io::Result<Stage> {
+pub(super) fn handshake(control: Socket, inherited_memory: u64, before: &mut dyn FnMut()) -> io::Result<Stage> {
     claim_channel();
     let control = Arc::new(control);
     let mut channel = WorkerStream::new(Arc::clone(&control), HELLO_LIMIT);
@@ -103,7 +105,7 @@ fn worker(
 fn fork_server(
     has_preload: bool,
     extent: Extent,
-    mut descriptors: vec::IntoIter<OwnedFd>,
+    mut descriptors: vec::IntoIter<Gift>,
     mut channel: WorkerStream,
     welcome: &Welcome,
 ) -> io::Result<Stage> {
@@ -176,29 +178,29 @@ struct SetUp {
     shared: Option<Shared>,
     logs: Option<InitHooks>,
     // The other descriptors that came with the hello.
-    descriptors: vec::IntoIter<OwnedFd>,
+    descriptors: vec::IntoIter<Gift>,
 }
 
 /// What a worker shares with its parent.
 struct Shared {
     memory: SharedMemory,
-    doorbell: OwnedFd,
+    doorbell: Gift,
 }
 
 /// Receives the hello and applies it. `None` if the parent has cancelled the start.
 fn set_up(channel: &mut WorkerStream, before: &mut dyn FnMut()) -> io::Result<Option<SetUp>> {
-    let parent = rustix::process::getppid();
+    let parent = Starter::of_this_process();
     let (first, descriptors) =
         channel.first().map_err(|e| about("the program's first message could not be received", e))?;
     let Some(first) = first else { return Ok(None) };
     let mut descriptors = descriptors.into_iter();
-    let lifeline = descriptors.next().ok_or_else(|| missing("lifeline"))?;
-    let lifeline =
-        duplicate_high(lifeline).map_err(|e| about("the lifeline could not be moved to a high descriptor", e))?;
-    match lifeline::hold(lifeline) {
+    let held = lifeline::hold(&mut descriptors)
+        .map_err(|e| about("its lifeline could not be set up to end it with the program", e))?;
+    match held {
+        Hold::Held => {}
         // The parent has given its start up before it knew which process to kill.
-        Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => return Ok(None),
-        held => held.map_err(|e| about("its lifeline could not be set up to end it with the program", e))?,
+        Hold::Cut => return Ok(None),
+        Hold::Missing => return Err(missing("lifeline")),
     }
     let hello: Hello = match first.kind {
         Kind::Hello => {
@@ -278,7 +280,7 @@ fn must_be_of_this_build(hello: &[u8]) -> io::Result<()> {
 }
 
 /// Opens the shared memory.
-fn share(descriptors: &mut vec::IntoIter<OwnedFd>) -> io::Result<Shared> {
+fn share(descriptors: &mut vec::IntoIter<Gift>) -> io::Result<Shared> {
     let (Some(memory), Some(doorbell)) = (descriptors.next(), descriptors.next()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };

@@ -6,13 +6,13 @@ use super::job_loop::job_loop;
 use super::stage::Stage;
 use crate::role::EXIT_REFUSED;
 use crate::sys::fork::{exit_at_once, is_forked};
+use crate::sys::socket::Socket;
 use crate::sys::{stderr, stdio};
-use std::os::fd::OwnedFd;
 
 /// Serves until the worker leaves, then exits through `exit` (a fork of the program itself: by `_exit`).
 ///
 /// `inherited_memory`: see [`Welcome`](crate::wire::hello::Welcome). `before`: see [`enter`](super::entry::enter).
-pub(super) fn live(control: OwnedFd, inherited_memory: u64, before: &mut dyn FnMut()) -> ! {
+pub(super) fn live(control: Socket, inherited_memory: u64, before: &mut dyn FnMut()) -> ! {
     let mut stage = handshake(control, inherited_memory, before);
     let code = loop {
         stage = match stage {

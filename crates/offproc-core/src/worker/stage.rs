@@ -6,7 +6,7 @@ use crate::job::state::WorkerState;
 use crate::settings::Settings;
 use crate::sys::child::Extent;
 use crate::sys::fork::SingleThreaded;
-use std::os::fd::OwnedFd;
+use crate::sys::socket::Socket;
 
 /// The next stage.
 pub(super) enum Stage {
@@ -15,7 +15,7 @@ pub(super) enum Stage {
     /// After the handshake: it forks workers.
     ForkServer(ReadyForkServer),
     /// In a process that was just forked: its own handshake, on this connection.
-    Forked(OwnedFd),
+    Forked(Socket),
     /// It exits with this code.
     Over(i32),
 }
@@ -32,7 +32,7 @@ pub(super) struct ReadyWorker {
 /// A fork server that waits for requests.
 pub(super) struct ReadyForkServer {
     pub(super) alone: SingleThreaded,
-    pub(super) requests: OwnedFd,
+    pub(super) requests: Socket,
     /// What a kill of a worker includes.
     pub(super) extent: Extent,
     /// Held so that its closing shows the parent the end.

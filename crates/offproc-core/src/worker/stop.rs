@@ -6,10 +6,10 @@
 use crate::job::limits::SoftLimits;
 use crate::role::depth;
 use crate::sys::gifts::is_at_end;
+use crate::sys::socket::Socket;
 use crate::sys::usage::{own_cpu_time, own_resident_memory};
 use crate::wire::hello::DEEPEST;
 use rustix::time::{ClockId, clock_gettime};
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -86,10 +86,10 @@ fn is_past(job: u64) -> bool {
 
 /// The connection on which the parent asks a job to stop, by shutting its direction down. One for each depth, set once:
 /// a worker that was forked by a worker inherits that one's memory, in whatever state its threads have left it.
-static CONNECTIONS: [OnceLock<Arc<OwnedFd>>; DEEPEST as usize + 1] = [const { OnceLock::new() }; DEEPEST as usize + 1];
+static CONNECTIONS: [OnceLock<Arc<Socket>>; DEEPEST as usize + 1] = [const { OnceLock::new() }; DEEPEST as usize + 1];
 
 /// From now on, the jobs of this worker are asked to stop on this connection.
-pub(crate) fn listen(connection: Arc<OwnedFd>) {
+pub(crate) fn listen(connection: Arc<Socket>) {
     if let Some(own) = CONNECTIONS.get(depth() as usize) {
         let _ = own.set(connection);
     }

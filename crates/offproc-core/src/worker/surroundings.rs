@@ -4,16 +4,16 @@ use crate::error::about;
 use crate::settings::resource::Resource;
 use crate::settings::signals::Signals;
 use crate::settings::surroundings::Surroundings;
+use crate::sys::gifts::Gift;
 use crate::sys::{environment, lifeline, limits, oom, signals};
 use crate::wire::hello::{Hello, Inherited, Role};
 use rustix::process::Rlimit;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// Makes the changes; an error says which one could not be made. `directory`: the program's, if this process has
 /// another.
-pub(super) fn apply(hello: &Hello, directory: Option<OwnedFd>) -> io::Result<()> {
+pub(super) fn apply(hello: &Hello, directory: Option<Gift>) -> io::Result<()> {
     let Hello { settings, .. } = hello;
     let kill_tree = settings.shutdown.kill_tree;
     signals::adopt(hello.ignored_signals);
@@ -83,7 +83,7 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
 }
 
 /// Applies what has changed in the program since this process's fork server started.
-fn inherit(inherited: &Inherited, directory: Option<OwnedFd>) -> io::Result<()> {
+fn inherit(inherited: &Inherited, directory: Option<Gift>) -> io::Result<()> {
     if let Some(directory) = directory {
         rustix::process::fchdir(directory)
             .map_err(|e| about("it could not change to the program's working directory", e))?;

@@ -13,12 +13,12 @@ pub(crate) mod fork {
     }
 }
 
-pub(crate) mod fork_registry {
+pub(crate) mod lifeline {
     #[derive(Debug)]
-    pub(crate) struct WeakFd;
+    pub(crate) struct Cutter;
 
-    impl WeakFd {
-        pub(crate) fn shut_down(&self) {}
+    impl Cutter {
+        pub(crate) fn cut(&self) {}
     }
 }
 

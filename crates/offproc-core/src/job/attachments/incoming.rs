@@ -6,10 +6,10 @@ use crate::job::reason::{forget_reason, noted};
 use crate::job::shared_buffer::{SharedBuffer, not_mapped};
 use crate::sorted_map::SortedMap;
 use crate::sys::discard::discard;
+use crate::sys::gifts::Gift;
 use crate::sys::sealed::Sealed;
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::OwnedFd;
 
 thread_local! {
     static INCOMING: RefCell<Option<Incoming>> = const { RefCell::new(None) };
@@ -23,7 +23,7 @@ pub(crate) struct Incoming {
 
 #[derive(Debug, Default)]
 struct Arrived {
-    descriptors: Vec<Option<OwnedFd>>,
+    descriptors: Vec<Option<Gift>>,
     /// True if a worker sent them.
     is_answer: bool,
     cached: SortedMap<u64, SharedBuffer>,
@@ -33,7 +33,7 @@ struct Arrived {
 
 impl Incoming {
     /// For a parent: an answer may refer to the buffers that were sent with the job.
-    pub(crate) fn answer(descriptors: Vec<OwnedFd>, sent: Vec<(u64, SharedBuffer)>) -> Self {
+    pub(crate) fn answer(descriptors: Vec<Gift>, sent: Vec<(u64, SharedBuffer)>) -> Self {
         let mut incoming = Self::default();
         if !sent.is_empty() {
             let cached = &mut incoming.things().cached;
@@ -50,7 +50,7 @@ impl Incoming {
 
     /// For a worker: a job has come, with these.
     #[inline]
-    pub(crate) fn put(&mut self, descriptors: Vec<OwnedFd>) {
+    pub(crate) fn put(&mut self, descriptors: Vec<Gift>) {
         self.end_job();
         if !descriptors.is_empty() {
             self.things().descriptors.extend(descriptors.into_iter().map(Some));
@@ -122,7 +122,7 @@ impl Drop for Arrived {
 }
 
 impl Incoming {
-    fn detach(&mut self, at: u32) -> io::Result<OwnedFd> {
+    fn detach(&mut self, at: u32) -> io::Result<Gift> {
         let taken = self.things().descriptors.get_mut(at as usize).and_then(Option::take);
         taken.ok_or_else(|| {
             io::Error::other(
@@ -157,7 +157,7 @@ impl Incoming {
 }
 
 /// Takes a descriptor from the message being read.
-pub(crate) fn detach(at: u32) -> io::Result<OwnedFd> {
+pub(crate) fn detach(at: u32) -> io::Result<Gift> {
     noted(reach(&INCOMING, |incoming| match incoming {
         Some(incoming) => incoming.detach(at),
         None => Err(io::Error::other(NOT_IN_A_CALL)),

@@ -8,11 +8,10 @@ use crate::error::about;
 use crate::job::reason::{forget_reason, noted};
 use crate::job::shared_buffer::{SharedBuffer, WeakBuffer};
 use crate::sorted_map::SortedMap;
-use crate::sys::fork_registry::TrackedFd;
-use crate::sys::gifts::MAX_FDS;
+use crate::sys::fork_registry::TrackedGift;
+use crate::sys::gifts::{self, BorrowedGift, MAX_FDS};
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// How many buffers of its parent a worker keeps mapped.
@@ -45,7 +44,7 @@ enum Sharing {
 
 #[derive(Debug, Default)]
 struct Gathered {
-    descriptors: Vec<TrackedFd>,
+    descriptors: Vec<TrackedGift>,
     /// Buffers that the receiver is to unmap.
     evicted: Vec<u64>,
     /// Buffers that the message refers to.
@@ -163,11 +162,11 @@ impl Outgoing {
         self.things.as_ref().is_none_or(|things| things.descriptors.is_empty() && things.evicted.is_empty())
     }
 
-    pub(crate) fn descriptors(&self) -> &[TrackedFd] {
+    pub(crate) fn descriptors(&self) -> &[TrackedGift] {
         self.things.as_ref().map_or(&[], |things| &things.descriptors)
     }
 
-    pub(crate) fn take_descriptors(&mut self) -> Vec<TrackedFd> {
+    pub(crate) fn take_descriptors(&mut self) -> Vec<TrackedGift> {
         self.things.as_mut().map(|things| std::mem::take(&mut things.descriptors)).unwrap_or_default()
     }
 
@@ -215,7 +214,7 @@ impl Gathered {
 }
 
 impl Outgoing {
-    fn attach(&mut self, fd: BorrowedFd<'_>) -> io::Result<u32> {
+    fn attach(&mut self, fd: BorrowedGift<'_>) -> io::Result<u32> {
         if matches!(self.sharing, Sharing::None) {
             return Err(io::Error::other(IN_AN_ITEM));
         }
@@ -245,7 +244,7 @@ impl Outgoing {
         self.things().sent.push((id, buffer.clone()));
         let at = if is_new {
             self.things().new.push(id);
-            Some(self.attach(memory.as_fd())?)
+            Some(self.attach(gifts::borrow(memory))?)
         } else {
             None
         };
@@ -254,7 +253,7 @@ impl Outgoing {
 }
 
 /// Attaches a duplicate of a descriptor to the message being written; returns its number.
-pub(crate) fn attach(fd: BorrowedFd<'_>) -> io::Result<u32> {
+pub(crate) fn attach(fd: BorrowedGift<'_>) -> io::Result<u32> {
     noted(reach(&OUTGOING, |outgoing| match outgoing {
         Some(outgoing) => outgoing.attach(fd),
         None => Err(io::Error::other(NOT_IN_A_CALL)),

@@ -3,7 +3,7 @@
 use super::parent_channel::ParentChannel;
 use super::shm::ParentShm;
 use super::stream::ParentStream;
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::{TrackedFd, TrackedGift};
 use crate::sys::shared_memory::{SharedMemory, doorbell, has_futexes};
 use std::io;
 
@@ -11,7 +11,7 @@ use std::io;
 pub(crate) struct NewShm {
     memory: SharedMemory,
     doorbell: TrackedFd,
-    theirs: Vec<TrackedFd>,
+    theirs: Vec<TrackedGift>,
 }
 
 impl NewShm {
@@ -34,7 +34,7 @@ impl NewShm {
     }
 
     /// The worker's descriptors, which go with its hello.
-    pub(crate) fn take_theirs(&mut self) -> Vec<TrackedFd> {
+    pub(crate) fn take_theirs(&mut self) -> Vec<TrackedGift> {
         std::mem::take(&mut self.theirs)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::parent::runtime::{AsyncIo, ClockHold, PollSource, Readiness, Runtime, RuntimeId, RuntimeSelector};
 use crate::parent::watchdog::Doubt;
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::TrackedSocket;
 use rustix::event::PollFlags;
 use std::io;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(crate) struct Registered {
     // `Some` from the first call on whose reactor might not run.
     doubt: Option<Arc<Doubt>>,
     is_doubted: bool,
-    descriptor: TrackedFd,
+    descriptor: TrackedSocket,
 }
 
 #[derive(Debug)]
@@ -33,11 +33,11 @@ struct Registration {
 }
 
 impl Registered {
-    pub(crate) fn new(descriptor: TrackedFd) -> Self {
+    pub(crate) fn new(descriptor: TrackedSocket) -> Self {
         Self { registration: None, clock: None, doubt: None, is_doubted: false, descriptor }
     }
 
-    pub(crate) fn descriptor(&self) -> &TrackedFd {
+    pub(crate) fn descriptor(&self) -> &TrackedSocket {
         &self.descriptor
     }
 

@@ -12,15 +12,14 @@ use crate::job::chunk;
 use crate::job::message::Answer;
 use crate::parent::runtime::RuntimeSelector;
 use crate::sys::discard::{discard, receive_some};
-use crate::sys::fork_registry::{SocketEnd, TrackedFd, WeakFd};
-use crate::sys::gifts::send_with;
+use crate::sys::fork_registry::{SocketEnd, TrackedGift, TrackedSocket, WeakSocket};
+use crate::sys::gifts::{Gift, send_with};
 use crate::sys::socket::{self, Blocking, RESET_MEANS_UNREAD, Unsent, retry};
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
 use outbound::Outbound;
 use rustix::io::Errno;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -36,7 +35,7 @@ pub(crate) struct ParentStream {
     // See `RESET_MEANS_UNREAD`.
     reset_means_unread: bool,
     // The descriptors that came with frames and were not taken yet.
-    received: Vec<OwnedFd>,
+    received: Vec<Gift>,
     outgoing: Outgoing,
     // Of the current job, if it is a chunk: what came of its answer.
     parts: Option<Vec<u8>>,
@@ -63,7 +62,7 @@ impl MayHangUp for FrameEvent {
 
 impl ParentStream {
     /// A channel that begins with a hello and the descriptors that go with it.
-    pub(crate) fn new(socket: TrackedFd, hello: Vec<u8>, attached: Vec<TrackedFd>, limit: usize) -> Self {
+    pub(crate) fn new(socket: TrackedSocket, hello: Vec<u8>, attached: Vec<TrackedGift>, limit: usize) -> Self {
         Self {
             socket: Registered::new(socket),
             out: Outbound::new(hello, attached),
@@ -77,17 +76,17 @@ impl ParentStream {
     }
 
     /// A descriptor that came with a frame of the handshake.
-    pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
+    pub(crate) fn take_descriptor(&mut self) -> Option<Gift> {
         self.received.pop()
     }
 
     /// The descriptors that came since they were last taken.
-    pub(crate) fn take_descriptors(&mut self) -> Vec<OwnedFd> {
+    pub(crate) fn take_descriptors(&mut self) -> Vec<Gift> {
         std::mem::take(&mut self.received)
     }
 
     /// The socket, not kept open.
-    pub(crate) fn weak_socket(&self) -> WeakFd {
+    pub(crate) fn weak_socket(&self) -> WeakSocket {
         self.socket.descriptor().downgrade()
     }
 
@@ -98,7 +97,7 @@ impl ParentStream {
     }
 
     /// Sends a small frame with descriptors, whole or not at all.
-    pub(crate) fn send_now(&mut self, frame: &[u8], attached: &[TrackedFd]) -> Result<(), Unsent> {
+    pub(crate) fn send_now(&mut self, frame: &[u8], attached: &[TrackedGift]) -> Result<(), Unsent> {
         self.out.may_have_begun();
         let sent = send_with(self.socket.descriptor(), frame, attached, Blocking::No)?;
         // The worker has read all that came before, so there is room for a small frame.

@@ -1,7 +1,7 @@
 //! What a worker inherits. A process that the program spawns or forks inherits it from the program as it is; a worker
 //! of a fork server inherits it as it was when that started, so its hello has what has changed since.
 
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::{TrackedFd, TrackedGift};
 use crate::sys::scheduling::Scheduling;
 use crate::sys::{environment, limits};
 use crate::wire::hello::Inherited;
@@ -22,7 +22,7 @@ impl Heritage {
     }
 
     /// What has changed since, and the working directory.
-    pub(crate) fn changes(&self) -> (Inherited, Option<TrackedFd>) {
+    pub(crate) fn changes(&self) -> (Inherited, Option<TrackedGift>) {
         let now = Self::now();
         let environment = changed(&self.environment, &now.environment);
         let limits = now.limits.into_iter().enumerate().filter(|(place, limit)| self.limits.get(*place) != Some(limit));

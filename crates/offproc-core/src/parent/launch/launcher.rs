@@ -8,7 +8,8 @@ use crate::parent::process::supervised::Process;
 use crate::parent::runtime::{BoxFuture, RuntimeSelector};
 use crate::parent::timer::sleep;
 use crate::settings::Settings;
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::{TrackedGift, TrackedSocket};
+use crate::sys::lifeline::{self, ParentEnd, WorkerEnd};
 use crate::sys::rights::Rights;
 use crate::sys::scheduling::Scheduling;
 use crate::sys::spawn::on_a_passing_thread;
@@ -24,10 +25,10 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(crate) struct Launched {
     pub(crate) process: KillGuard,
-    pub(crate) control: TrackedFd,
-    pub(crate) lifeline: TrackedFd,
-    /// The descriptors that go with the hello: first the worker's end of the lifeline.
-    pub(crate) descriptors: Vec<TrackedFd>,
+    pub(crate) control: TrackedSocket,
+    pub(crate) lifeline: ParentEnd,
+    /// What goes along with the hello: first the worker's end of the lifeline.
+    pub(crate) gifts: Vec<TrackedGift>,
     /// The rights that it was started with; `None` if they changed meanwhile.
     pub(crate) rights: Option<Arc<Rights>>,
     /// The state of the program that it inherited; `None`: the present one.
@@ -42,9 +43,9 @@ impl Launched {
     /// Without a permit, and not a spare.
     pub(crate) fn new(
         process: KillGuard,
-        control: TrackedFd,
-        lifeline: TrackedFd,
-        worker_lifeline: TrackedFd,
+        control: TrackedSocket,
+        lifeline: ParentEnd,
+        worker_lifeline: WorkerEnd,
         rights: Option<Arc<Rights>>,
     ) -> Self {
         process.0.set_lifeline(lifeline.downgrade());
@@ -52,7 +53,7 @@ impl Launched {
             process,
             control,
             lifeline,
-            descriptors: vec![worker_lifeline],
+            gifts: worker_lifeline.into_gift().into_iter().collect(),
             rights,
             heritage: None,
             permit: None,
@@ -80,16 +81,16 @@ pub(crate) fn with_rights<T: Send>(
 
 /// The connections of a new worker.
 pub(crate) struct Pairs {
-    pub(crate) control: TrackedFd,
-    pub(crate) worker_control: TrackedFd,
-    pub(crate) lifeline: TrackedFd,
-    pub(crate) worker_lifeline: TrackedFd,
+    pub(crate) control: TrackedSocket,
+    pub(crate) worker_control: TrackedSocket,
+    pub(crate) lifeline: ParentEnd,
+    pub(crate) worker_lifeline: WorkerEnd,
 }
 
 impl Pairs {
     pub(crate) fn open() -> io::Result<Self> {
         let (control, worker_control) = pairs::pair()?;
-        let (lifeline, worker_lifeline) = pairs::pair()?;
+        let (lifeline, worker_lifeline) = lifeline::pair()?;
         Ok(Self { control, worker_control, lifeline, worker_lifeline })
     }
 }

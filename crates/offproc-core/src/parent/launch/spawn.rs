@@ -6,11 +6,11 @@ use crate::parent::process::supervised::Process;
 use crate::parent::runtime::{BoxFuture, RuntimeSelector};
 use crate::settings::Settings;
 use crate::sys::child::Child;
+use crate::sys::handover::Handover;
 use crate::sys::spawn::spawn_without_descriptors;
 use crate::sys::{environment, executable};
 use crate::wire::marker::{self, MARKER};
 use std::io;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,8 +54,9 @@ fn launch(settings: &Settings) -> io::Result<Launched> {
             None => command.env_remove(name),
         };
     }
-    command.env(MARKER, marker::ours()).stdin(Stdio::from(worker_control.into_owned()?));
-    let (child, rights) = with_rights(|| {
+    command.env(MARKER, marker::ours());
+    let handover = Handover::begin(&mut command, worker_control)?;
+    let (mut started, rights) = with_rights(|| {
         let spawned = if settings.surroundings.inherit_descriptors {
             command.spawn()
         } else {
@@ -63,6 +64,10 @@ fn launch(settings: &Settings) -> io::Result<Launched> {
         };
         spawned.map_err(|e| io::Error::new(e.kind(), executable::explain(&e)))
     })?;
-    let process = KillGuard(Process::adopt(Child::of_spawned(child)?));
+    let given = handover.finish(&mut started);
+    let child = Child::of_spawned(started)?;
+    let bound = lifeline.bind(&child);
+    let process = KillGuard(Process::adopt(child));
+    given.and(bound).map_err(|e| about("its connection could not be given to it", e))?;
     Ok(Launched::new(process, control, lifeline, worker_lifeline, rights))
 }

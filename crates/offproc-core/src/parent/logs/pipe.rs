@@ -9,7 +9,7 @@
 use super::open_pipes::{OpenPipe, WriterEnd};
 use crate::parent::background::{BackgroundExecutor, is_background_thread_itself};
 use crate::settings::log_forwarding::{LogForwarding, LogSink};
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::{TrackedFd, TrackedGift};
 use crate::sys::pairs;
 use crate::sys::{counter, stderr};
 use crate::wait_list::wake;
@@ -65,7 +65,7 @@ struct JobSink {
 }
 
 /// The worker's descriptors: the pipe to write to, and the counter of what it drops.
-pub(crate) type WorkerEnds = [TrackedFd; 2];
+pub(crate) type WorkerEnds = [TrackedGift; 2];
 
 impl LogPipe {
     /// A pipe that the background thread reads.

@@ -5,8 +5,8 @@ use crate::error::Fault;
 use crate::error::exit_info::ExitInfo;
 use crate::parent::logs::open_pipes::WriterEnd;
 use crate::settings::Settings;
-use crate::sys::faults;
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::TrackedGift;
+use crate::sys::lifeline::ParentEnd;
 use crate::sys::oom::Before;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 #[derive(Debug, Default)]
 pub(crate) struct ExitDiagnostics {
-    faults: Option<TrackedFd>,
+    faults: Option<ParentEnd>,
     stderr: Option<Arc<Tee>>,
     before: Option<Before>,
     logs: Option<Arc<WriterEnd>>,
@@ -22,7 +22,7 @@ pub(crate) struct ExitDiagnostics {
 
 impl ExitDiagnostics {
     /// For a worker with this lifeline; returns also the descriptor for the worker's stderr.
-    pub(crate) fn new(settings: &Settings, lifeline: &TrackedFd) -> io::Result<(Self, Option<TrackedFd>)> {
+    pub(crate) fn new(settings: &Settings, lifeline: &ParentEnd) -> io::Result<(Self, Option<TrackedGift>)> {
         let (stderr, theirs) = if settings.diagnostics.keep_stderr { Some(Tee::open()?) } else { None }.unzip();
         let faults = settings.diagnostics.fault_details.then(|| lifeline.clone());
         Ok((Self { faults, stderr, before: Before::now(), logs: None }, theirs))
@@ -36,7 +36,7 @@ impl ExitDiagnostics {
     /// Adds the diagnostics to an exit; `our`: the parent killed it.
     pub(crate) fn complete(&self, pid: u32, our: bool, exit: &mut ExitInfo) {
         let signal = exit.status.and_then(|status| status.signal());
-        let record = self.faults.as_ref().and_then(|line| faults::read(line, pid));
+        let record = self.faults.as_ref().and_then(|line| line.fault(pid));
         exit.fault = record.filter(|record| Some(record.signal) == signal).map(Fault);
         let is_unreported = record.is_none() && self.faults.is_some() && signal == Some(libc::SIGSEGV);
         exit.is_unreported_fault = is_unreported;

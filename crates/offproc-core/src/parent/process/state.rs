@@ -6,7 +6,7 @@ use super::supervision::Supervision;
 use crate::error::exit_info::ExitReport;
 use crate::error::{BrokenWorkerError, Phase};
 use crate::sys::child::Extent;
-use crate::sys::fork_registry::WeakFd;
+use crate::sys::lifeline::Cutter;
 
 pub(super) struct ProcessState<P> {
     pub(super) supervision: Supervision<P>,
@@ -14,8 +14,8 @@ pub(super) struct ProcessState<P> {
     pub(super) end_hook: Option<EndHook>,
     pub(super) exit_hook: Option<ExitHook>,
     pub(super) extent: Extent,
-    /// Shut down if this process has no right to signal that one any more.
-    pub(super) lifeline: Option<WeakFd>,
+    /// Cut if this process has no right to signal that one any more.
+    pub(super) lifeline: Option<Cutter>,
     /// How much of the peak memory that the kernel counts for it was the program's.
     pub(super) inherited_memory: u64,
     pub(super) is_leaving: bool,

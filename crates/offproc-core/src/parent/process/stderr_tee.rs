@@ -7,7 +7,7 @@
 
 use super::printer;
 use crate::parent::background::BackgroundExecutor;
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::{TrackedFd, TrackedGift};
 use crate::sys::pairs;
 use async_io::{Async, Timer};
 use futures_lite::future;
@@ -48,7 +48,7 @@ struct State {
 
 impl Tee {
     /// The worker's end of the pipe comes with it.
-    pub(crate) fn open() -> io::Result<(Arc<Self>, TrackedFd)> {
+    pub(crate) fn open() -> io::Result<(Arc<Self>, TrackedGift)> {
         PRINTER.ensure()?;
         printer::ensure()?;
         let (ours, theirs) = pairs::pipe()?;

@@ -14,7 +14,7 @@ use crate::parent::timer::sleep;
 use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicWaker, Mutex, MutexGuard, OnceLock, Ordering};
 use crate::sys::child::{Child, Extent, Kill, Wait};
 use crate::sys::fork::is_forked;
-use crate::sys::fork_registry::WeakFd;
+use crate::sys::lifeline::Cutter;
 use crate::sys::process::ProcessHandle;
 use crate::sys::reap::Reaped;
 use futures_lite::future;
@@ -146,7 +146,7 @@ impl<P: Kill + Wait + Send + Sync + 'static> Process<P> {
         self.state()?.supervision.child().cloned()
     }
 
-    pub(crate) fn set_lifeline(&self, lifeline: WeakFd) {
+    pub(crate) fn set_lifeline(&self, lifeline: Cutter) {
         if let Some(mut state) = self.state() {
             state.lifeline = Some(lifeline);
         }
@@ -264,7 +264,7 @@ impl<P: Kill + Wait + Send + Sync + 'static> Process<P> {
         if child.kill(extent).is_err() {
             if let Some(lifeline) = self.state().as_ref().and_then(|state| state.lifeline.as_ref()) {
                 // This makes the kernel kill it: as the worker has asked for, and with the worker's own rights.
-                lifeline.shut_down();
+                lifeline.cut();
             }
         }
     }

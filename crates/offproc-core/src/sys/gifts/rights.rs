@@ -8,6 +8,13 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
+/// What goes along with bytes: a descriptor of any kind.
+pub(crate) use std::os::fd::{AsFd as AsGift, BorrowedFd as BorrowedGift, OwnedFd as Gift};
+
+pub(crate) fn borrow(gift: &impl AsGift) -> BorrowedGift<'_> {
+    gift.as_fd()
+}
+
 /// How many descriptors go with one message of ours.
 pub(crate) const MAX_FDS: usize = 128;
 

@@ -5,29 +5,95 @@
 //! worker SIGKILL: a signal that reaches it in an endless loop, stopped, or with every signal blocked. No thread waits
 //! for it, and it depends on the process, not on the thread that started the worker (unlike `PR_SET_PDEATHSIG`).
 
-use super::faults;
+use super::child::Child;
+use super::fd_numbers::duplicate_high;
 use super::fork::exit_at_once;
+use super::fork_registry::{TrackedGift, TrackedSocket, WeakSocket};
+use super::gifts::Gift;
+use super::process::ProcessHandle;
 use super::readiness::{self, Interest};
-use super::syscall;
+use super::{faults, pairs, syscall};
+use crate::error::about;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+/// The parent's end. The worker ends when the last of its clones is dropped, in whatever way.
+#[derive(Clone, Debug)]
+pub(crate) struct ParentEnd(TrackedSocket);
+
+/// The worker's end, which goes to it with its hello.
+#[derive(Debug)]
+pub(crate) struct WorkerEnd(TrackedSocket);
+
+/// `socketpair`: a lifeline for a worker that is to be started.
+pub(crate) fn pair() -> io::Result<(ParentEnd, WorkerEnd)> {
+    let (ours, theirs) = pairs::pair()?;
+    Ok((ParentEnd(ours), WorkerEnd(theirs)))
+}
+
+impl ParentEnd {
+    /// The process that holds the other end, once it has started: it asks for the signal itself.
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "other mechanisms begin here")]
+    pub(crate) fn bind(&self, _child: &Child<ProcessHandle>) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn downgrade(&self) -> Cutter {
+        Cutter(self.0.downgrade())
+    }
+
+    /// The fault that has ended the process, if that was to report it.
+    pub(crate) fn fault(&self, pid: u32) -> Option<faults::Record> {
+        faults::read(&self.0, pid)
+    }
+}
+
+impl WorkerEnd {
+    /// What goes along with the hello.
+    pub(crate) fn into_gift(self) -> Option<TrackedGift> {
+        Some(self.0)
+    }
+}
+
+/// Cuts a lifeline, which is not kept open by this.
+#[derive(Debug)]
+pub(crate) struct Cutter(WeakSocket);
+
+impl Cutter {
+    /// `shutdown(SHUT_RDWR)`: ends the worker, whichever processes have a copy of the parent's end.
+    pub(crate) fn cut(&self) {
+        self.0.shut_down();
+    }
+}
+
+/// What came of holding a lifeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    Held,
+    /// The parent has ended, or has cut it.
+    Cut,
+    /// It did not come with the hello.
+    Missing,
+}
+
 /// Open for the life of the process: closing it would cut the line.
 static HELD: Mutex<Option<OwnedFd>> = Mutex::new(None);
 
 /// `fcntl(F_SETSIG)`: from here on the end of the parent ends this process. In a fork, this also closes the lifeline
-/// that it has inherited from the process that forked it.
-pub(crate) fn hold(line: OwnedFd) -> io::Result<()> {
+/// that it has inherited from the process that forked it. `gifts`: what came with the hello.
+pub(crate) fn hold(gifts: &mut impl Iterator<Item = Gift>) -> io::Result<Hold> {
+    let Some(line) = gifts.next() else { return Ok(Hold::Missing) };
+    let line = duplicate_high(line).map_err(|e| about("it could not be moved to a high descriptor", e))?;
     syscall::signal_when_readable(line.as_fd(), libc::SIGKILL)?;
     // The parent may have ended before this process asked for the signal; then the signal never comes.
     let gone = readiness::wait_for(&line, Interest::Readable, Duration::ZERO)?;
     *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
     // If it cannot be taken back, it could not be set either.
     let _ = set_parent_process_death_signal(None);
-    if gone { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+    Ok(if gone { Hold::Cut } else { Hold::Held })
 }
 
 /// A fork of this process that becomes a worker of it closes the lifeline that this process holds itself.
@@ -35,12 +101,23 @@ pub(crate) fn release() {
     drop(HELD.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
+/// The process that has started this one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Starter(Option<Pid>);
+
+impl Starter {
+    /// `getppid`: call this before the parent can have ended without notice.
+    pub(crate) fn of_this_process() -> Self {
+        Self(getppid())
+    }
+}
+
 /// `prctl(PR_SET_PDEATHSIG)`: the end of this process's parent ends it even if another process has a copy of the
 /// parent's end, made by a bare `clone` that the parent does not know of. The kernel acts on the
 /// end of the thread that is the parent: the program's first (see `sys/spawn.rs`). It drops the request when this
 /// process changes its users; then the lifeline remains. So it does if that first thread has ended before the program
 /// (`pthread_exit` in `main`), after which the parent is any other thread.
-pub(crate) fn die_with(parent: Option<Pid>) {
+pub(crate) fn die_with(Starter(parent): Starter) {
     let Some(number) = parent.map(|parent| parent.as_raw_nonzero()) else { return };
     let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
     if stat.rsplit(") ").next().is_some_and(|state| state.starts_with('Z')) {

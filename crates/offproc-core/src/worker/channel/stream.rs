@@ -5,15 +5,14 @@ use crate::job::attachments::{Incoming, Outgoing};
 use crate::job::codec;
 use crate::job::exchange::ResultRoom;
 use crate::sys::fork;
-use crate::sys::fork_registry::TrackedFd;
-use crate::sys::gifts::{receive, send_with};
+use crate::sys::fork_registry::TrackedGift;
+use crate::sys::gifts::{Gift, receive, send_with};
 use crate::sys::readiness::{self, Interest};
-use crate::sys::socket::{self, Blocking, Unsent, retry};
+use crate::sys::socket::{self, Blocking, Socket, Unsent, retry};
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
 use rustix::io::Errno;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,17 +21,17 @@ const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct WorkerStream {
-    socket: Arc<OwnedFd>,
+    socket: Arc<Socket>,
     decoder: Decoder,
     job: Option<Frame>,
-    received: Vec<OwnedFd>,
+    received: Vec<Gift>,
     out: Vec<u8>,
     // The frame that came while a chunk ran.
     early: Option<Box<Frame>>,
 }
 
 impl WorkerStream {
-    pub(crate) fn new(socket: impl Into<Arc<OwnedFd>>, limit: usize) -> Self {
+    pub(crate) fn new(socket: impl Into<Arc<Socket>>, limit: usize) -> Self {
         Self {
             socket: socket.into(),
             decoder: Decoder::new(limit),
@@ -49,7 +48,7 @@ impl WorkerStream {
     }
 
     /// Receives the first frame and the descriptors that come with it.
-    pub(crate) fn first(&mut self) -> io::Result<(Option<Frame>, Vec<OwnedFd>)> {
+    pub(crate) fn first(&mut self) -> io::Result<(Option<Frame>, Vec<Gift>)> {
         let frame = self.frame(None)?.ok().flatten();
         Ok((frame, std::mem::take(&mut self.received)))
     }
@@ -103,7 +102,7 @@ impl WorkerStream {
         self.answer(kind, written, &Outgoing::default())?.must_be_whole()
     }
 
-    fn send_all(&self, bytes: &[u8], attached: &[TrackedFd]) -> io::Result<Sent> {
+    fn send_all(&self, bytes: &[u8], attached: &[TrackedGift]) -> io::Result<Sent> {
         let mut sent = 0;
         while sent < bytes.len() {
             let attached = if sent == 0 { attached } else { &[] };

@@ -7,19 +7,19 @@ use crate::parent::channel::event::{Awaited, ChannelEvent};
 use crate::parent::channel::parent_channel::ParentChannel;
 use crate::parent::runtime::RuntimeSelector;
 use crate::sys::pairs::pair;
+use crate::sys::socket::Socket;
 use crate::wire::frame::{self, HEADER, Kind};
 use crate::worker::channel::stream::WorkerStream;
 use crate::worker::channel::worker_channel::{Next, WorkerChannel};
 use rustix::net::RecvFlags;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 const LIMIT: usize = 1 << 22;
 
-fn channel() -> (ParentStream, OwnedFd) {
+fn channel() -> (ParentStream, Socket) {
     let (ours, theirs) = pair().unwrap();
     (ParentStream::new(ours, Vec::new(), Vec::new(), LIMIT), theirs.into_owned().unwrap())
 }

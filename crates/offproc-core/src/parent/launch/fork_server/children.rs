@@ -3,7 +3,7 @@
 use crate::job::codec;
 use crate::parent::process::supervised::Process;
 use crate::sys::discard::{discard, receive_with};
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::TrackedSocket;
 use crate::sys::socket::Blocking;
 use crate::wire::fork_server::{Ended, MESSAGE, unpack};
 use crate::wire::frame::Kind;
@@ -83,7 +83,7 @@ impl Drop for PendingChild<'_> {
 }
 
 /// Receives the ends of workers, until the server itself has ended.
-pub(super) async fn listen(requests: Arc<Async<TrackedFd>>, children: Arc<ChildTable>) {
+pub(super) async fn listen(requests: Arc<Async<TrackedSocket>>, children: Arc<ChildTable>) {
     let (mut buffer, mut unasked) = ([0; MESSAGE], Vec::new());
     loop {
         let received = requests.read_with(|fd| Ok(receive_with(fd, &mut buffer, &mut unasked, Blocking::No)?)).await;

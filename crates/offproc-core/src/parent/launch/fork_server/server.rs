@@ -14,7 +14,7 @@ use crate::parent::runtime::RuntimeSelector;
 use crate::parent::start_failure::StartFailure;
 use crate::parent::worker::Worker;
 use crate::settings::Settings;
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::TrackedSocket;
 use crate::sys::gifts::send_with;
 use crate::sys::pairs;
 use crate::sys::socket::{self, Blocking};
@@ -33,7 +33,7 @@ pub(super) struct ForkServer {
     pub(super) spare: SpareSlot,
     heritage: Arc<Heritage>,
     // One registration for all: for starts that wait for room, and for the task that listens for ends.
-    requests: Arc<Async<TrackedFd>>,
+    requests: Arc<Async<TrackedSocket>>,
     children: Arc<ChildTable>,
 }
 
@@ -67,7 +67,7 @@ impl ForkServer {
         let heritage = Arc::new(Heritage::now());
         let timeout = settings.start.start_timeout;
         let mut launched = Spawn.launch(settings, runtime, timeout).await.map_err(Error::Spawn)?.0;
-        launched.descriptors.push(server_requests);
+        launched.gifts.push(server_requests);
         let pending = handshake(launched, hello, settings, runtime).await.map_err(StartFailure::into_error)?;
         let worker = pending.into_fork_server(settings);
         let requests = Arc::new(Async::new_nonblocking(requests).map_err(Error::Spawn)?);
@@ -119,7 +119,7 @@ impl ForkServer {
         Ok(launched)
     }
 
-    async fn request(&self, fork: ForkRequest, control: TrackedFd) -> Result<(), ForkError> {
+    async fn request(&self, fork: ForkRequest, control: TrackedSocket) -> Result<(), ForkError> {
         let message = pack(Kind::ForkRequest, &fork);
         let descriptors = [control];
         loop {
