@@ -8,7 +8,6 @@ use crate::role::EXIT_REFUSED;
 use crate::sys::status;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 /// A worker's end, and what it was doing.
@@ -71,16 +70,19 @@ impl Death {
     fn why_so_early(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = self.exit.status;
         let name = &self.exit.program.get().name;
-        match (status.and_then(|status| status.code()), status.and_then(|status| status.signal())) {
+        let Some(status) = status else { return Ok(()) };
+        match status.code() {
             _ if self.phase != Phase::Start || self.violation.is_some() || self.exit.by_oom_killer == Some(true) => {
                 Ok(())
             }
-            (Some(EXIT_REFUSED), _) => {
+            Some(EXIT_REFUSED) => {
                 f.write_str("; it refused to serve, and its reason was not received, or is on its stderr")
             }
-            (Some(127), _) => write!(f, "; the dynamic loader did not find a library or symbol that {name} needs"),
-            (_, Some(libc::SIGSYS)) => f.write_str("; a seccomp filter forbids a system call that it needs"),
-            (None, None) | (_, Some(libc::SIGKILL)) => Ok(()),
+            Some(127) => write!(f, "; the dynamic loader did not find a library or symbol that {name} needs"),
+            _ if status::is_bad_system_call(status) => {
+                f.write_str("; a seccomp filter forbids a system call that it needs")
+            }
+            _ if status::is_kill(status) => Ok(()),
             _ => {
                 write!(f, "; a constructor of {name} or of one of its libraries has ended it")?;
                 if let Some(preload) = &self.exit.program.get().preload {

@@ -41,17 +41,17 @@ pub(crate) struct ExitInfo {
 
 /// In the system's encoding.
 mod exit_status {
+    use crate::sys::status;
     use serde::{Deserialize, Serialize};
     use serde::{Deserializer, Serializer};
-    use std::os::unix::process::ExitStatusExt;
     use std::process::ExitStatus;
 
-    pub(super) fn serialize<S: Serializer>(status: &Option<ExitStatus>, serializer: S) -> Result<S::Ok, S::Error> {
-        status.map(ExitStatusExt::into_raw).serialize(serializer)
+    pub(super) fn serialize<S: Serializer>(ended: &Option<ExitStatus>, serializer: S) -> Result<S::Ok, S::Error> {
+        ended.map(status::to_raw).serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ExitStatus>, D::Error> {
-        Ok(Option::deserialize(deserializer)?.map(ExitStatusExt::from_raw))
+        Ok(Option::deserialize(deserializer)?.map(status::from_raw))
     }
 }
 

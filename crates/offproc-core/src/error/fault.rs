@@ -1,4 +1,5 @@
 use super::bytes::Bytes;
+use crate::sys::fault_codes;
 use crate::sys::faults::{Record, UNKNOWN};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -17,14 +18,14 @@ impl Fault {
     /// The name of the code, such as `SEGV_MAPERR` (there is nothing at that address) or `SI_USER` (sent by `kill`).
     #[must_use]
     pub fn code_name(&self) -> Option<&'static str> {
-        crate::sys::status::code_name(self.0.signal, self.0.code)
+        fault_codes::code_name(self.0.signal, self.0.code)
     }
 
     /// The address of the memory, or for SIGILL, SIGFPE, SIGTRAP and SIGSYS of the instruction. `None` where the kernel
     /// does not report one, and for a signal that a process sent.
     #[must_use]
     pub fn address(&self) -> Option<u64> {
-        (!self.is_sent() && self.0.code != libc::SI_KERNEL).then_some(self.0.address)
+        (!self.is_sent() && fault_codes::has_address(self.0.code)).then_some(self.0.address)
     }
 
     /// The process that sent the signal; `None` where it was a fault.
@@ -36,7 +37,7 @@ impl Fault {
     /// For SIGSYS: the number of the system call that a filter has refused.
     #[must_use]
     pub fn system_call(&self) -> Option<i32> {
-        (self.0.signal == libc::SIGSYS && !self.is_sent()).then_some(self.0.number)
+        (fault_codes::is_refused_call(self.0.signal) && !self.is_sent()).then_some(self.0.number)
     }
 
     /// Whether a stack has overflowed: the fault was an access of a thread beyond the end of its stack.

@@ -1,9 +1,8 @@
 //! Why a start failed, and whether another attempt may succeed.
 
 use crate::error::{BrokenWorkerError, Error, Phase};
-use crate::sys::signals;
+use crate::sys::{signals, status};
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 /// A start that failed.
@@ -75,8 +74,7 @@ impl From<Error> for StartFailure {
 }
 
 fn is_accident(status: ExitStatus) -> bool {
-    let signal = status.signal();
-    signal.is_some_and(|signal| matches!(signal, libc::SIGINT | libc::SIGKILL) || signals::was_ignored(signal))
+    status::is_interrupt(status) || status::is_kill(status) || status::signal(status).is_some_and(signals::was_ignored)
 }
 
 #[cfg(test)]
@@ -85,7 +83,7 @@ mod tests {
     use crate::error::exit_info::{ExitInfo, ExitReport};
 
     fn death(phase: Phase, status: Option<i32>) -> BrokenWorkerError {
-        let exit = ExitInfo { status: status.map(ExitStatus::from_raw), ..ExitInfo::default() };
+        let exit = ExitInfo { status: status.map(status::from_raw), ..ExitInfo::default() };
         ExitReport { pid: 1, phase, by_us: false, exit }.into()
     }
 

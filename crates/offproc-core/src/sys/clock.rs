@@ -1,6 +1,7 @@
 //! A clock that is cheap to read.
 
 use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 
 /// A tick of some milliseconds.
 pub(crate) type Tick = (i64, i64);
@@ -10,4 +11,9 @@ pub(crate) type Tick = (i64, i64);
 pub(crate) fn tick() -> Tick {
     let now = clock_gettime(ClockId::MonotonicCoarse);
     (now.tv_sec, now.tv_nsec)
+}
+
+/// `clock_gettime(CLOCK_MONOTONIC)`: the time since some moment before.
+pub(crate) fn now() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 use super::syscall;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::io;
 
 /// The number of no CPU.
 pub(crate) const UNKNOWN: u32 = u32::MAX;
@@ -17,6 +18,18 @@ pub(crate) fn are_all_missing(cpus: &[usize]) -> bool {
     let refused = move || sched_setaffinity(None, &set) == Err(rustix::io::Errno::INVAL);
     let tried = std::thread::Builder::new().name("offproc-cpus".into()).spawn(refused);
     tried.is_ok_and(|tried| tried.join().unwrap_or(false))
+}
+
+/// `sched_setaffinity`: binds the calling thread, and those that it starts, to these CPUs.
+pub(crate) fn bind_to(cpus: &[usize]) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    for cpu in cpus {
+        if *cpu >= MOST {
+            return Err(io::Error::other(format!("there is no CPU {cpu} to run on")));
+        }
+        set.set(*cpu);
+    }
+    Ok(sched_setaffinity(None, &set)?)
 }
 
 /// `sched_getcpu()`: the CPU that this thread runs on at the moment.

@@ -18,7 +18,7 @@ pub(crate) fn remove(name: &str) {
 }
 
 /// Variables by their names. Of two with the same, the last counts.
-pub(crate) fn by_name<'a>(
+fn by_name<'a>(
     variables: impl Iterator<Item = (&'a OsString, Option<&'a OsString>)>,
 ) -> BTreeMap<&'a [u8], Option<&'a [u8]>> {
     let mut by_name = BTreeMap::new();
@@ -27,6 +27,23 @@ pub(crate) fn by_name<'a>(
         by_name.insert(name.as_bytes(), value.map(|value| value.as_bytes()));
     }
     by_name
+}
+
+/// The variables that were removed, added or changed.
+pub(crate) fn changed(
+    before: &[(OsString, OsString)],
+    now: &[(OsString, OsString)],
+) -> Vec<(OsString, Option<OsString>)> {
+    let [before, now] = [before, now].map(|them| by_name(them.iter().map(|(name, value)| (name, Some(value)))));
+    let owned = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+    let mut changed = Vec::new();
+    for name in before.keys().filter(|name| !now.contains_key(*name)) {
+        changed.push((owned(name), None));
+    }
+    for (name, value) in now.iter().filter(|(name, value)| before.get(*name) != Some(*value)) {
+        changed.push((owned(name), value.map(owned)));
+    }
+    changed
 }
 
 /// `environ`: sets variables, or removes them, the last change of each being the one that counts; under the same

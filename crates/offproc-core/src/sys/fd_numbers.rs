@@ -6,6 +6,11 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+/// Whether the system has no descriptor or memory left.
+pub(crate) fn is_shortage(e: &io::Error) -> bool {
+    matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+}
+
 fn is_above_standard(fd: &OwnedFd) -> bool {
     fd.as_raw_fd() > 2
 }

@@ -31,6 +31,38 @@ pub(crate) fn of(resource: Resource) -> rustix::io::Result<Limit> {
     syscall::getrlimit(resource)
 }
 
+/// What a worker can be limited in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limited {
+    AddressSpace,
+    CpuTime,
+    FileSize,
+    OpenFiles,
+    CoreSize,
+    Stack,
+}
+
+impl Limited {
+    fn resource(self) -> Resource {
+        match self {
+            Self::AddressSpace => Resource::As,
+            Self::CpuTime => Resource::Cpu,
+            Self::FileSize => Resource::Fsize,
+            Self::OpenFiles => Resource::Nofile,
+            Self::CoreSize => Resource::Core,
+            Self::Stack => Resource::Stack,
+        }
+    }
+}
+
+/// `setrlimit`: limits this process, and what it starts, for good. Only downwards: never above what it may have now.
+pub(crate) fn lower(limited: Limited, most: u64) -> rustix::io::Result<()> {
+    let resource = limited.resource();
+    let (_, hard) = of(resource)?;
+    let allowed = Some(hard.map_or(most, |hard| hard.min(most)));
+    setrlimit(resource, Rlimit { current: allowed, maximum: allowed })
+}
+
 /// Those of this process, in a fixed order; empty if the system does not report them.
 pub(crate) fn all() -> Vec<Limit> {
     ALL.iter().map(|resource| of(*resource)).collect::<Result<_, _>>().unwrap_or_default()

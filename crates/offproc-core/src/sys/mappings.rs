@@ -1,5 +1,6 @@
 //! Which files are mapped in this process, and the identity of a file.
 
+use super::fd_numbers::is_shortage;
 use rustix::fs::{FileType, Stat, major, minor};
 use std::ffi::OsStr;
 use std::io;
@@ -64,7 +65,7 @@ impl Mappings {
         match std::fs::read("/proc/self/maps") {
             Ok(list) => Ok(Self(list.split(|byte| *byte == b'\n').filter_map(parse).collect())),
             // A lack of descriptors or memory must not look like another executable.
-            Err(e) if matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => Err(e),
+            Err(e) if is_shortage(&e) => Err(e),
             Err(_) => Ok(Self(Vec::new())),
         }
     }

@@ -58,6 +58,22 @@ pub(crate) mod handover;
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "usage/procfs.rs")]
 pub(crate) mod usage;
 
+/// What a process changes about itself.
+#[cfg_attr(unix, path = "surroundings/unix.rs")]
+pub(crate) mod surroundings;
+
+/// Flags that not every system has.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "flags/linux.rs")]
+mod flags;
+
+/// How a process has ended.
+#[cfg_attr(unix, path = "status/signals.rs")]
+pub(crate) mod status;
+
+/// The codes of the signals of faults.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "status/linux_codes.rs")]
+pub(crate) mod fault_codes;
+
 /// What a terminal's keys and the system's requests to end do to a worker.
 #[cfg_attr(unix, path = "interrupt/signals.rs")]
 pub(crate) mod signals;
@@ -93,7 +109,6 @@ pub(crate) mod socket;
 pub(crate) mod spawn;
 pub(crate) mod stack;
 pub(crate) mod standard;
-pub(crate) mod status;
 pub(crate) mod stderr;
 pub(crate) mod stdio;
 pub(crate) mod symbols;

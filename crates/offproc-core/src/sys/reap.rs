@@ -1,8 +1,8 @@
 //! The result of reaping a child: how it ended, and what it has used.
 
+use super::status;
 use serde::{Deserialize, Serialize};
 use std::ffi::c_int;
-use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -29,6 +29,6 @@ impl Reaped {
     }
 
     pub(crate) fn status(&self) -> ExitStatus {
-        ExitStatus::from_raw(self.status)
+        status::from_raw(self.status)
     }
 }

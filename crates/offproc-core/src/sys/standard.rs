@@ -30,3 +30,8 @@ pub(crate) fn nothing() -> io::Result<OwnedFd> {
         Err(_) => pair()?.0.into_owned(),
     }
 }
+
+/// `dup2`: from here on this process writes to another stderr.
+pub(crate) fn replace_stderr(stderr: OwnedFd) -> io::Result<()> {
+    Ok(rustix::stdio::dup2_stderr(stderr)?)
+}

@@ -11,7 +11,12 @@ const FULL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// Prints a line on stderr, as from offproc, in one piece.
 pub(crate) fn say(text: impl fmt::Display) {
-    write_all(rustix::stdio::stderr(), format!("offproc: {text}\n").as_bytes());
+    write_to_stderr(format!("offproc: {text}\n").as_bytes());
+}
+
+/// `write`, to stderr: see [`write_all`].
+pub(crate) fn write_to_stderr(bytes: &[u8]) {
+    write_all(rustix::stdio::stderr(), bytes);
 }
 
 /// `write`, until all is written, or as much as possible: a stream that is closed, or broken, or full for long, loses

@@ -7,7 +7,7 @@ use crate::sys::child::Child;
 use crate::sys::fd_numbers::duplicate_high;
 use crate::sys::fork::Side;
 use crate::sys::process::ProcessHandle;
-use crate::sys::{lifeline, random, signals};
+use crate::sys::{lifeline, random, signals, thread};
 use crate::wire::fork_server::{Ended, ForkRequest, Forked, MESSAGE, pack, unpack};
 use crate::wire::frame::{self, Kind};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -99,7 +99,7 @@ fn serve(ready: &ReadyForkServer) -> io::Result<Served> {
             Ok(None) => {
                 lifeline::die_with_forker(fork_server);
                 random::reseed();
-                let _ = rustix::thread::set_name(c"offproc-spare");
+                thread::set_own_name(c"offproc-spare");
                 return Ok(Served::AsChild(control));
             }
             Ok(Some(child)) => {

@@ -22,7 +22,7 @@ use crate::sys::image::Image;
 use crate::sys::lifeline::{self, Hold, Starter};
 use crate::sys::shared_memory::SharedMemory;
 use crate::sys::socket::Socket;
-use crate::sys::{cpu, signals, stdio};
+use crate::sys::{cpu, signals, standard, stdio, thread};
 use crate::wire::frame::{HEADER, Kind};
 use crate::wire::hello::{Hello, Role, Welcome};
 use std::io;
@@ -115,9 +115,9 @@ fn fork_server(
     };
     // Undo here, and not in each worker, what `preload` may have changed.
     signals::reset();
-    signals::ignore(libc::SIGTERM);
+    signals::ignore_termination();
     // If the program was started with it ignored, the fork server could not get its workers' status.
-    signals::set_default(libc::SIGCHLD);
+    signals::keep_status_of_children();
     channel.send(Kind::Ready, welcome)?;
     let requests = duplicate_high(descriptors.next().ok_or(io::ErrorKind::InvalidInput)?)?;
     Ok(Stage::ForkServer(ReadyForkServer { alone, requests, extent, _channel: channel }))
@@ -227,7 +227,7 @@ fn set_up(channel: &mut WorkerStream, before: &mut dyn FnMut()) -> io::Result<Op
     };
     if enclosed.is_some() && hello.settings.diagnostics.keep_stderr {
         let stderr = descriptors.next().ok_or_else(|| missing("stderr"))?;
-        rustix::stdio::dup2_stderr(stderr)
+        standard::replace_stderr(stderr)
             .map_err(|e| about("the pipe for its stderr could not be moved to descriptor 2", e))?;
     }
     let logs = match enclosed.and_then(|enclosed| enclosed.logs) {
@@ -240,7 +240,7 @@ fn set_up(channel: &mut WorkerStream, before: &mut dyn FnMut()) -> io::Result<Op
         None => None,
     };
     // `ps`, `top` and `/proc/*/comm` show it.
-    let _ = rustix::thread::set_name(match hello.role {
+    thread::set_own_name(match hello.role {
         Role::Worker(_) => c"offproc-worker",
         Role::ForkServer => c"offproc-forker",
     });

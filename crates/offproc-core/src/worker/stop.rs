@@ -5,11 +5,11 @@
 
 use crate::job::limits::SoftLimits;
 use crate::role::depth;
+use crate::sys::clock;
 use crate::sys::gifts::is_at_end;
 use crate::sys::socket::Socket;
 use crate::sys::usage::{own_cpu_time, own_resident_memory};
 use crate::wire::hello::DEEPEST;
-use rustix::time::{ClockId, clock_gettime};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -131,7 +131,7 @@ pub(crate) fn forget() {
 }
 
 fn now() -> u64 {
-    nanoseconds(Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default())
+    nanoseconds(clock::now())
 }
 
 fn nanoseconds(time: Duration) -> u64 {

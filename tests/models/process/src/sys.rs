@@ -4,7 +4,7 @@
 pub(crate) mod child;
 #[path = "../../../../crates/offproc-core/src/sys/reap.rs"]
 pub(crate) mod reap;
-#[path = "../../../../crates/offproc-core/src/sys/status.rs"]
+#[path = "../../../../crates/offproc-core/src/sys/status/signals.rs"]
 pub(crate) mod status;
 
 pub(crate) mod fork {

@@ -3,6 +3,7 @@
 use super::parent_channel::ParentChannel;
 use super::shm::ParentShm;
 use super::stream::ParentStream;
+use crate::sys::fd_numbers::is_shortage;
 use crate::sys::fork_registry::{TrackedFd, TrackedGift};
 use crate::sys::shared_memory::{SharedMemory, doorbell, has_futexes};
 use std::io;
@@ -28,7 +29,8 @@ impl NewShm {
         };
         match create() {
             Ok(memory) => Ok(Some(memory)),
-            Err(e) if is_short(&e) => Err(e),
+            // The worker will want them, too.
+            Err(e) if is_shortage(&e) => Err(e),
             Err(_) => Ok(None),
         }
     }
@@ -42,9 +44,4 @@ impl NewShm {
     pub(crate) fn into_channel(self, stream: ParentStream, limit: usize, spins: bool) -> Box<dyn ParentChannel> {
         Box::new(ParentShm::new(self.memory, self.doorbell, stream, limit, spins))
     }
-}
-
-/// Without descriptors or memory, which the worker will want, too.
-fn is_short(e: &io::Error) -> bool {
-    matches!(e.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }

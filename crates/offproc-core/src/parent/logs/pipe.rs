@@ -19,7 +19,6 @@ use atomic_waker::AtomicWaker;
 use futures_lite::future;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
-use rustix::pipe::fcntl_getpipe_size;
 use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -79,10 +78,10 @@ impl LogPipe {
 
     pub(crate) fn new(forwarding: &LogForwarding) -> io::Result<(Self, WorkerEnds)> {
         let (ours, theirs) = pairs::pipe()?;
-        rustix::io::ioctl_fionbio(&theirs, true)?;
+        pairs::set_nonblocking(&theirs)?;
         let (dropped, their_dropped) = counter::open()?;
         let end = Arc::<WriterEnd>::default();
-        let capacity = fcntl_getpipe_size(&ours).unwrap_or(PIPE).max(PIPE);
+        let capacity = pairs::pipe_size(&ours).map_or(PIPE, |size| size.max(PIPE));
         let pipe = Self {
             pipe: Async::new(ours)?,
             dropped,

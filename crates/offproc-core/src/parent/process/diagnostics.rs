@@ -8,8 +8,8 @@ use crate::settings::Settings;
 use crate::sys::fork_registry::TrackedGift;
 use crate::sys::lifeline::ParentEnd;
 use crate::sys::oom::Before;
+use crate::sys::status;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
@@ -35,13 +35,13 @@ impl ExitDiagnostics {
 
     /// Adds the diagnostics to an exit; `our`: the parent killed it.
     pub(crate) fn complete(&self, pid: u32, our: bool, exit: &mut ExitInfo) {
-        let signal = exit.status.and_then(|status| status.signal());
+        let signal = exit.status.and_then(status::signal);
         let record = self.faults.as_ref().and_then(|line| line.fault(pid));
         exit.fault = record.filter(|record| Some(record.signal) == signal).map(Fault);
-        let is_unreported = record.is_none() && self.faults.is_some() && signal == Some(libc::SIGSEGV);
+        let is_unreported = record.is_none() && self.faults.is_some() && exit.status.is_some_and(status::is_bad_access);
         exit.is_unreported_fault = is_unreported;
         exit.by_oom_killer = match exit.status {
-            Some(_) if signal == Some(libc::SIGKILL) && !our => self.before.as_ref().and_then(Before::has_killed_since),
+            Some(ended) if status::is_kill(ended) && !our => self.before.as_ref().and_then(Before::has_killed_since),
             Some(_) => Some(false),
             None => None,
         };

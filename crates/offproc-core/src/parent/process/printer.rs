@@ -1,7 +1,7 @@
 //! Prints workers' output on the program's stderr: in one piece between the lines of the program itself, which prints
 //! under std's lock, but never waiting for that lock for long, as the thread that holds it may wait for a worker.
 
-use crate::sys::stderr::write_all;
+use crate::sys::stderr::write_to_stderr;
 use crate::sys::thread;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -49,7 +49,7 @@ fn print_under_lock() {
         taken.is_waiting = false;
         let Some(text) = taken.text.take() else { continue };
         drop(taken);
-        write_all(rustix::stdio::stderr(), &text);
+        write_to_stderr(&text);
         state().is_done = true;
         DONE.notify_one();
     }
@@ -64,7 +64,7 @@ pub(super) fn print(text: Vec<u8>) {
     if waiting.is_waiting {
         // Another thread has held the lock since the last time.
         drop(waiting);
-        return write_all(rustix::stdio::stderr(), &text);
+        return write_to_stderr(&text);
     }
     (waiting.text, waiting.is_done) = (Some(text), false);
     WANTED.notify_one();
@@ -72,7 +72,7 @@ pub(super) fn print(text: Vec<u8>) {
     let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
     if let Some(text) = waiting.text.take() {
         drop(waiting);
-        return write_all(rustix::stdio::stderr(), &text);
+        return write_to_stderr(&text);
     }
     // It has the lock by now, and writes.
     drop(DONE.wait_while(waiting, |state| !state.is_done));

@@ -49,13 +49,18 @@ pub(crate) fn reset() {
 }
 
 /// `signal(SIG_IGN)`: ignores a signal.
-pub(crate) fn ignore(signal: c_int) {
+pub(super) fn ignore(signal: c_int) {
     set(signal, libc::SIG_IGN);
 }
 
-/// `signal(SIG_DFL)`: gives a signal its default disposition.
-pub(crate) fn set_default(signal: c_int) {
-    set(signal, libc::SIG_DFL);
+/// `signal(SIGTERM, SIG_IGN)`: the requests of a service manager to end are the program's to answer.
+pub(crate) fn ignore_termination() {
+    ignore(libc::SIGTERM);
+}
+
+/// `signal(SIGCHLD, SIG_DFL)`: a parent gets the status of its children.
+pub(crate) fn keep_status_of_children() {
+    set(libc::SIGCHLD, libc::SIG_DFL);
 }
 
 /// Gives a signal the disposition that it had when the program started.

@@ -3,6 +3,7 @@
 use super::fork_registry::TrackedFd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::io;
+use std::os::fd::AsFd;
 
 /// `socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)`: the first end is ours; the second is for another process, and
 /// closing our copy of it does not shut it down.
@@ -45,4 +46,14 @@ pub(crate) fn pipe() -> io::Result<(TrackedFd, TrackedFd)> {
 /// Whether so many more descriptors can be opened now.
 pub(crate) fn has_room_for(count: usize) -> io::Result<()> {
     (0..count.div_ceil(2)).map(|_| pair()).collect::<io::Result<Vec<_>>>().map(drop)
+}
+
+/// How many bytes a pipe takes, where the system says so.
+pub(crate) fn pipe_size(pipe: impl AsFd) -> Option<usize> {
+    super::flags::pipe_size(pipe.as_fd())
+}
+
+/// `ioctl(FIONBIO)`: a call on it, and on its duplicates, does not wait.
+pub(crate) fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
+    Ok(rustix::io::ioctl_fionbio(fd, true)?)
 }

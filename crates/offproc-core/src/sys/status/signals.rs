@@ -1,4 +1,4 @@
-//! Exit statuses in words.
+//! Exit statuses of systems with signals.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -29,49 +29,42 @@ fn name(signal: i32) -> Option<&'static str> {
         SIGSYS)
 }
 
+/// The system's number for an exit status.
+pub(crate) fn to_raw(status: ExitStatus) -> i32 {
+    status.into_raw()
+}
+
+/// The reverse of [`to_raw`].
+pub(crate) fn from_raw(raw: i32) -> ExitStatus {
+    ExitStatus::from_raw(raw)
+}
+
+/// The signal that has killed the process.
+pub(crate) fn signal(status: ExitStatus) -> Option<i32> {
+    status.signal()
+}
+
 /// True for SIGKILL.
 pub(crate) fn is_kill(status: ExitStatus) -> bool {
     status.signal() == Some(libc::SIGKILL)
 }
 
+/// True for SIGINT.
+pub(crate) fn is_interrupt(status: ExitStatus) -> bool {
+    status.signal() == Some(libc::SIGINT)
+}
+
+/// True for SIGSEGV.
+pub(crate) fn is_bad_access(status: ExitStatus) -> bool {
+    status.signal() == Some(libc::SIGSEGV)
+}
+
+/// True for SIGSYS.
+pub(crate) fn is_bad_system_call(status: ExitStatus) -> bool {
+    status.signal() == Some(libc::SIGSYS)
+}
+
 /// Whether there is a core dump.
 pub(crate) fn core_dumped(status: ExitStatus) -> bool {
     status.core_dumped()
-}
-
-/// The name of a signal's code; the C libraries do not have them all. Those for a fault are from 1 on.
-pub(crate) fn code_name(signal: i32, code: i32) -> Option<&'static str> {
-    let names: &[&str] = match (signal, code) {
-        (_, libc::SI_USER) => return Some("SI_USER"),
-        (_, libc::SI_KERNEL) => return Some("SI_KERNEL"),
-        (_, libc::SI_QUEUE) => return Some("SI_QUEUE"),
-        (_, libc::SI_TIMER) => return Some("SI_TIMER"),
-        (_, libc::SI_TKILL) => return Some("SI_TKILL"),
-        (libc::SIGSEGV, _) => &["SEGV_MAPERR", "SEGV_ACCERR", "SEGV_BNDERR", "SEGV_PKUERR"],
-        (libc::SIGBUS, _) => &["BUS_ADRALN", "BUS_ADRERR", "BUS_OBJERR", "BUS_MCEERR_AR", "BUS_MCEERR_AO"],
-        (libc::SIGILL, _) => &[
-            "ILL_ILLOPC",
-            "ILL_ILLOPN",
-            "ILL_ILLADR",
-            "ILL_ILLTRP",
-            "ILL_PRVOPC",
-            "ILL_PRVREG",
-            "ILL_COPROC",
-            "ILL_BADSTK",
-        ],
-        (libc::SIGFPE, _) => &[
-            "FPE_INTDIV",
-            "FPE_INTOVF",
-            "FPE_FLTDIV",
-            "FPE_FLTOVF",
-            "FPE_FLTUND",
-            "FPE_FLTRES",
-            "FPE_FLTINV",
-            "FPE_FLTSUB",
-        ],
-        (libc::SIGTRAP, _) => &["TRAP_BRKPT", "TRAP_TRACE", "TRAP_BRANCH", "TRAP_HWBKPT"],
-        (libc::SIGSYS, _) => &["SYS_SECCOMP", "SYS_USER_DISPATCH"],
-        _ => &[],
-    };
-    names.get(usize::try_from(code).ok()?.checked_sub(1)?).copied()
 }
