@@ -7,6 +7,7 @@ use super::launch::launcher::Launcher;
 use super::launch::spawn::Spawn;
 use crate::error::ConfigError;
 use crate::settings::Settings;
+use crate::sys::{fork, fork_server};
 
 /// How the workers of a context are started.
 ///
@@ -61,6 +62,12 @@ impl WorkerType {
     #[doc(hidden)]
     pub fn check(self, settings: &Settings) -> Result<(), ConfigError> {
         match self {
+            Self::ForkServer if !fork_server::IS_SUPPORTED => {
+                Err(ConfigError::new("this system has no `WorkerType::ForkServer`; use `WorkerType::Spawn`"))
+            }
+            Self::Fork(_) if !fork::IS_SUPPORTED => {
+                Err(ConfigError::new("this system has no `WorkerType::fork`; use `WorkerType::Spawn`"))
+            }
             Self::Spawn if settings.start.after_fork.is_some() => Err(ConfigError::new(
                 "`after_fork` is for workers that are forked, and those of `WorkerType::Spawn` are not; use \
                      `init`, or `WorkerType::ForkServer`",

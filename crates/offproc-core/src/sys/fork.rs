@@ -9,6 +9,9 @@ use std::io;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+/// Whether the program can be forked.
+pub(crate) const IS_SUPPORTED: bool = true;
+
 /// The side of a fork.
 pub(crate) enum Side {
     Parent(Pid),

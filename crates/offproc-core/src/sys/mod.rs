@@ -66,6 +66,10 @@ pub(crate) mod surroundings;
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "flags/linux.rs")]
 mod flags;
 
+/// What a fork server waits for, and how it announces a worker.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "fork_server/pidfd.rs")]
+pub(crate) mod fork_server;
+
 /// How a process has ended.
 #[cfg_attr(unix, path = "status/signals.rs")]
 pub(crate) mod status;

@@ -131,9 +131,9 @@ pub(crate) fn die_with(Starter(parent): Starter) {
 
 /// `prctl(PR_SET_PDEATHSIG)`: until this process holds a lifeline, the end of the process that forked it, which has one
 /// thread, ends it too.
-pub(crate) fn die_with_forker(forker: Pid) {
+pub(crate) fn die_with_forker(forker: u32) {
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    if getppid() != Some(forker) {
+    if std::os::unix::process::parent_id() != forker {
         exit_at_once(0); // it ended before that
     }
 }
