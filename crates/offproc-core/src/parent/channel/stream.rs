@@ -375,7 +375,7 @@ impl ParentChannel for ParentStream {
 
 /// Whether a worker has died that had read its job, as far as the connection shows it. One that has sent that it leaves
 /// has read and dropped what there was.
-fn has_died_of_job(socket: &WeakFd, reset_means_unread: bool) -> bool {
+fn has_died_of_job(socket: &WeakSocket, reset_means_unread: bool) -> bool {
     let leaves = || {
         let mut header = [0; HEADER];
         socket.peek(&mut header) == HEADER && header == frame::empty(Kind::Leaves)

@@ -1,6 +1,6 @@
 //! The frame that is being sent, and how far the worker may have read it.
 
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::{TrackedGift, TrackedSocket};
 use crate::sys::gifts::send_with;
 use crate::sys::socket::{Blocking, Unsent};
 use crate::wire::buffer;
@@ -11,7 +11,7 @@ pub(super) struct Outbound {
     pub(super) bytes: Vec<u8>,
     sent: usize,
     // The descriptors that go with its first byte.
-    attached: Vec<TrackedFd>,
+    attached: Vec<TrackedGift>,
     reading: Reading,
     // This side sends no more of it: then the worker leaves.
     is_cut_off: bool,
@@ -31,7 +31,7 @@ enum Reading {
 }
 
 impl Outbound {
-    pub(super) fn new(bytes: Vec<u8>, attached: Vec<TrackedFd>) -> Self {
+    pub(super) fn new(bytes: Vec<u8>, attached: Vec<TrackedGift>) -> Self {
         Self { bytes, sent: 0, attached, reading: Reading::Unbegun, is_cut_off: false, is_closed: false }
     }
 
@@ -43,12 +43,12 @@ impl Outbound {
         self.set_unread();
     }
 
-    pub(super) fn attach(&mut self, mut descriptors: Vec<TrackedFd>) {
+    pub(super) fn attach(&mut self, mut descriptors: Vec<TrackedGift>) {
         self.attached.append(&mut descriptors);
     }
 
     /// Sends as much as the socket takes.
-    pub(super) fn send(&mut self, socket: &TrackedFd) -> Result<(), Unsent> {
+    pub(super) fn send(&mut self, socket: &TrackedSocket) -> Result<(), Unsent> {
         if self.is_closed && self.sent < self.bytes.len() {
             return Err(Unsent::Gone);
         }

@@ -1,7 +1,7 @@
 //! Lines on which a reset means nothing, and throws away what had arrived: as on TCP, and so on Windows.
 
 use super::*;
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::TrackedSocket;
 use rustix::io::ioctl_fionread;
 use rustix::net::sockopt::set_socket_linger;
 use std::net::{TcpListener, TcpStream};
@@ -22,14 +22,14 @@ impl Line {
         for end in [&ours, &theirs] {
             end.set_nodelay(true).unwrap();
         }
-        let socket = TrackedFd::from(OwnedFd::from(ours.try_clone().unwrap()));
+        let socket = TrackedSocket::from(Socket::from(ours.try_clone().unwrap()));
         let mut parent = ParentStream::new(socket, Vec::new(), Vec::new(), LIMIT);
         parent.reset_means_unread = false;
         Self { parent, ours, theirs }
     }
 
     fn worker(&self) -> WorkerStream {
-        WorkerStream::new(OwnedFd::from(self.theirs.try_clone().unwrap()), LIMIT)
+        WorkerStream::new(Socket::from(self.theirs.try_clone().unwrap()), LIMIT)
     }
 }
 
