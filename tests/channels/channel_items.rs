@@ -3,6 +3,7 @@
 use futures::{SinkExt, StreamExt, join};
 use offproc::{Receiver, RecvError, Sender, TrySendError, channel};
 use offproc_tests::{Case, isolated, matrix};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 matrix!(
     arrive_in_order_from_a_job,
@@ -15,6 +16,7 @@ matrix!(
 isolated!(
     arrive_within_one_process,
     of_any_size_arrive,
+    longer_than_their_type_arrive,
     wait_without_bound_but_the_capacity,
     are_taken_by_several_senders,
     are_sent_by_a_sink,
@@ -144,6 +146,39 @@ fn of_any_size_arrive() {
 }
 
 /// One task sends all, and then receives all.
+/// It has no size, and takes more bytes than small items have room for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Long;
+
+const WORDS: &str =
+    "a text that is much longer than the few bytes that an item of a small type takes as a rule, in a ring";
+
+impl Serialize for Long {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(WORDS)
+    }
+}
+
+impl<'de> Deserialize<'de> for Long {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == WORDS { Ok(Self) } else { Err(de::Error::custom(text)) }
+    }
+}
+
+fn longer_than_their_type_arrive() {
+    let (sender, mut receiver) = channel(2);
+    sender.send(Long).wait().unwrap();
+    sender.try_send(Long).unwrap();
+    assert!(matches!(sender.try_send(Long), Err(TrySendError::Full(Long))));
+    receiver.recv().wait().unwrap();
+    futures::executor::block_on(sender.send(Long)).unwrap();
+    let _: Long = futures::executor::block_on(receiver.recv()).unwrap();
+    receiver.recv().wait().unwrap();
+    drop(sender);
+    assert!(matches!(receiver.recv().wait(), Err(RecvError::Closed)));
+}
+
 fn wait_without_bound_but_the_capacity() {
     let (sender, mut receiver) = channel(100_000);
     for number in 0..100_000_u64 {

@@ -55,6 +55,7 @@ pub use items::{
     channel::{decode_item, encode_item, give_buffer, item_channel, take_buffer},
     receiver::{ItemReceived, ItemReceiver},
     sender::{ItemSender, ItemSent, SendTicket},
+    small::SmallItem,
 };
 #[doc(hidden)]
 pub use job::chunk::{ChunkAnswer, ChunkBounds, ChunkOutcome};

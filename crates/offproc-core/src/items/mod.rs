@@ -8,6 +8,7 @@ pub(crate) mod receiver;
 mod send;
 mod send_queue;
 pub(crate) mod sender;
+pub(crate) mod small;
 mod spin;
 #[cfg(test)]
 mod tests;

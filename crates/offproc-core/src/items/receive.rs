@@ -93,6 +93,28 @@ impl RingReceiver {
         taken
     }
 
+    /// The next item, if it is there, and is no longer than that.
+    #[inline]
+    pub(super) fn take_small<const MOST: usize>(&mut self, into: &mut [u8; MOST], bell: &SocketBell) -> Option<usize> {
+        if !self.look() {
+            return None;
+        }
+        let there = self.tail.wrapping_sub(self.own.bytes);
+        let offset = self.ring.offset(self.own.bytes);
+        let to_end = self.ring.size() - offset;
+        let Some(Entry::Item(length)) = Entry::from_word(self.ring.load(offset)) else { return None };
+        let size = size_of_item(length);
+        // All else is checked elsewhere.
+        if length > MOST as u64 || there > self.ring.size() || there % 8 != 0 || size > there.min(to_end) {
+            return None;
+        }
+        self.ring.copy_out_small(offset + HEADER, &mut into[..length as usize]);
+        self.own.bytes += size;
+        self.own.items = self.own.items.wrapping_add(1);
+        self.memory.words().publish_received(self.own, bell);
+        Some(length as usize)
+    }
+
     fn take_next(&mut self, into: &mut Vec<u8>) -> Taken {
         for _ in 0..MOVES {
             let there = self.tail.wrapping_sub(self.own.bytes);

@@ -2,6 +2,7 @@
 
 use super::end::{End, Link, Side, State};
 use super::receive::{RingReceiver, Taken};
+use super::small;
 use crate::error::DecodeError;
 use crate::parent::runtime::RuntimeSelector;
 use crate::sys::readiness::{self, Interest};
@@ -103,6 +104,15 @@ impl ItemReceiver {
             Some(State::Here(link)) => Ok(link),
             Some(State::Failed(reason)) => Err(ItemReceived::Broken(DecodeError(reason.clone()))),
             Some(State::Leaving(_) | State::Gone) | None => Err(ItemReceived::Closed),
+        }
+    }
+
+    /// The next item, if it is there already and has so few bytes; how many.
+    #[inline]
+    pub(super) fn take_small(&mut self, into: &mut [u8; small::MOST]) -> Option<usize> {
+        match self.0.lock().as_deref_mut() {
+            Some(State::Here(link)) => link.side.take_small(into, &link.bell),
+            _ => None,
         }
     }
 

@@ -3,6 +3,9 @@
 use crate::sys::clock::{self, Tick};
 use std::time::{Duration, Instant};
 
+/// How many looks come between two looks at the clock, and how many pauses before each.
+const LOOKS: u32 = 8;
+const PAUSES: u32 = 8;
 /// The longest spin.
 const MOST: Duration = Duration::from_micros(50);
 const LEAST: Duration = Duration::from_micros(2);
@@ -49,8 +52,11 @@ impl Spin {
         let start = Instant::now();
         let mut spent = Duration::ZERO;
         loop {
-            for _ in 0..64 {
-                std::hint::spin_loop();
+            for _ in 0..LOOKS {
+                // Not more often: each look takes the cache line away from the end that writes to it.
+                for _ in 0..PAUSES {
+                    std::hint::spin_loop();
+                }
                 if look() {
                     self.budget = (self.budget * 2).min(MOST);
                     self.backoff = 1;

@@ -28,6 +28,12 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Writer<'_>) -> 
     }
 }
 
+/// Appends a value; false without a reason.
+#[inline]
+pub(crate) fn try_encode<T: Serialize>(value: &T, out: &mut Writer<'_>) -> bool {
+    write(value, out).is_ok()
+}
+
 /// Appends what a value of this type was encoded to.
 pub(crate) fn append<T>(encoded: &[u8], out: &mut Writer<'_>) -> Result<(), EncodeError> {
     out.extend(encoded).map_err(|Full| no_room(type_name::<T>(), out.take_error()))
@@ -46,6 +52,7 @@ pub(crate) fn encode_own<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result
     write(message, &mut writer).map_err(|e| EncodeError(e.to_string()))
 }
 
+#[inline]
 fn write<T: Serialize + ?Sized>(value: &T, out: &mut Writer<'_>) -> Result<(), CodecError> {
     let mut serializer = Serializer::new(out);
     value.serialize(&mut serializer)?;

@@ -157,6 +157,7 @@ impl Ring {
         self.word(offset).store(word, Ordering::Relaxed);
     }
 
+    #[inline]
     fn bytes(&self, offset: u64, length: usize) -> *mut u8 {
         let end = offset.checked_add(length as u64);
         assert!(end.is_some_and(|end| end <= self.size()), "bytes are within the ring");
@@ -186,6 +187,15 @@ impl Ring {
             into.set_len(length);
         }
         Ok(())
+    }
+
+    /// The same, of few bytes.
+    #[inline]
+    pub(crate) fn copy_out_small(&self, offset: u64, into: &mut [u8]) {
+        let from = self.bytes(offset, into.len());
+        // SAFETY: so many bytes are mapped there, and a private buffer is not part of the mapping; see `copy_out` for
+        // what the other side may do.
+        unsafe { std::ptr::copy_nonoverlapping(from, into.as_mut_ptr(), into.len()) };
     }
 }
 

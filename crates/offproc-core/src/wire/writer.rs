@@ -30,12 +30,14 @@ pub(crate) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// Writes to `room` behind its first `written` bytes, until there are `limit`.
+    #[inline]
     pub(crate) fn new(room: &'a mut dyn Room, written: usize, limit: usize) -> io::Result<Self> {
         let (start, capacity) = room.grow(written, written)?;
         Ok(Self { room, start, written, capacity: capacity.min(limit), limit, error: None })
     }
 
     /// How many bytes are there.
+    #[inline]
     pub(crate) fn written(&self) -> usize {
         self.written
     }
@@ -90,6 +92,7 @@ impl<'a> Writer<'a> {
 }
 
 impl Drop for Writer<'_> {
+    #[inline]
     fn drop(&mut self) {
         // Sets the length of a `Vec`; it cannot fail, as nothing grows.
         let _ = self.room.grow(self.written, self.written);

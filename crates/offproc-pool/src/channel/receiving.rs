@@ -1,7 +1,9 @@
 use super::RecvError;
 use crate::runtime::CURRENT;
 use futures_core::FusedFuture;
-use offproc_core::{DecodeError, ItemReceived, ItemReceiver, Transfer, decode_item, give_buffer, take_buffer};
+use offproc_core::{
+    DecodeError, ItemReceived, ItemReceiver, SmallItem, Transfer, decode_item, give_buffer, take_buffer,
+};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -46,6 +48,9 @@ fn result<T: Transfer>(received: ItemReceived, bytes: Vec<u8>) -> Result<T, Recv
 /// The next item; blocks until it is there.
 #[inline]
 pub(super) fn receive_blocking<T: Transfer>(items: &mut ItemReceiver) -> Result<T, RecvError> {
+    if let Some(item) = SmallItem::receive(items) {
+        return item.map_err(RecvError::Decode);
+    }
     let mut bytes = take_buffer();
     let received = items.receive_blocking(&mut bytes);
     result(received, bytes)
@@ -53,6 +58,9 @@ pub(super) fn receive_blocking<T: Transfer>(items: &mut ItemReceiver) -> Result<
 
 /// The next item of an end.
 pub(super) fn poll_receive<T: Transfer>(items: &mut ItemReceiver, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
+    if let Some(item) = SmallItem::receive(items) {
+        return Poll::Ready(item.map_err(RecvError::Decode));
+    }
     let mut bytes = take_buffer();
     match items.poll_receive(&mut bytes, cx, &CURRENT) {
         Poll::Ready(received) => Poll::Ready(result(received, bytes)),

@@ -1,5 +1,5 @@
 use super::{Sending, TrySendError};
-use offproc_core::{ItemSender, ItemSent, SendTicket, Transfer, encode_item, give_buffer};
+use offproc_core::{ItemSender, ItemSent, SendTicket, SmallItem, Transfer, encode_item, give_buffer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
@@ -53,9 +53,15 @@ impl<T: Transfer> Sender<T> {
     ///
     /// [`TrySendError`], with the item.
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
-        let bytes = encode_item(&item).map_err(TrySendError::Encode)?;
-        let sent = self.items.try_offer(&bytes);
-        give_buffer(bytes);
+        let sent = match SmallItem::encode(&item) {
+            Some(small) => self.items.try_offer(small.bytes()),
+            None => {
+                let bytes = encode_item(&item).map_err(TrySendError::Encode)?;
+                let sent = self.items.try_offer(&bytes);
+                give_buffer(bytes);
+                sent
+            }
+        };
         match sent {
             ItemSent::Sent => Ok(()),
             ItemSent::Full => Err(TrySendError::Full(item)),

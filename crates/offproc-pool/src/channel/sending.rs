@@ -1,7 +1,7 @@
 use super::SendError;
 use crate::runtime::CURRENT;
 use futures_core::FusedFuture;
-use offproc_core::{ItemSender, ItemSent, SendTicket, Transfer, encode_item, give_buffer};
+use offproc_core::{ItemSender, ItemSent, SendTicket, SmallItem, Transfer, encode_item, give_buffer};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -33,10 +33,26 @@ impl<'a, T: Transfer> Sending<'a, T> {
     ///
     /// [`SendError`].
     pub fn wait(mut self) -> Result<(), SendError> {
+        if let Some(sent) = self.offer_small() {
+            return SendError::result(sent);
+        }
         let bytes = self.encoded()?;
         let sent = self.items.send_blocking(&bytes, &mut self.ticket);
         give_buffer(bytes);
         SendError::result(sent)
+    }
+
+    /// Sends a small item without a buffer, if there is room at once.
+    #[inline]
+    fn offer_small(&mut self) -> Option<ItemSent> {
+        let State::New(item) = &self.state else { return None };
+        match self.items.offer(SmallItem::encode(item)?.bytes()) {
+            ItemSent::Full => None,
+            sent => {
+                self.state = State::Over;
+                Some(sent)
+            }
+        }
     }
 
     /// The item as bytes; it is `Over` meanwhile.
@@ -58,6 +74,9 @@ impl<T: Transfer> Future for Sending<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        if let Some(sent) = this.offer_small() {
+            return Poll::Ready(SendError::result(sent));
+        }
         let bytes = this.encoded()?;
         let polled = match this.ticket {
             None => match this.items.offer(&bytes) {
