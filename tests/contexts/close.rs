@@ -152,7 +152,8 @@ async fn names_a_worker_that_died_between_its_answer_and_the_look_at_it(case: Ca
     let die_soon = |gate: String| {
         assert!(pass(&gate));
         std::thread::spawn(|| {
-            std::thread::sleep(Duration::from_millis(50));
+            // More than it takes to answer, under an emulator too.
+            std::thread::sleep(Duration::from_millis(500));
             job::end_at_once(42);
         });
     };

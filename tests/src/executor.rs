@@ -1,6 +1,8 @@
 //! The runtimes of the matrix.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use tokio::runtime::{Builder, Runtime};
 
 /// An async runtime, or none.
@@ -24,10 +26,25 @@ impl Executor {
         [Self::TokioCurrentThread, Self::TokioMultiThread, Self::AsyncStd, Self::Smol, Self::FuturesBlockOn];
 
     /// Runs a future to its end, in a new runtime where the kind has any.
+    ///
+    /// # Panics
+    ///
+    /// The future panics.
     pub fn block_on<F>(self, future: F) -> F::Output
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
+        let output = Arc::new(Mutex::new(None));
+        let place = Arc::clone(&output);
+        self.run(Box::pin(async move {
+            let value = future.await;
+            *place.lock().expect("no panic while it was locked") = Some(value);
+        }));
+        output.lock().expect("no panic while it was locked").take().expect("the future has ended")
+    }
+
+    /// For futures of one type, so that the runtimes are compiled here, once, and not for each test of each file.
+    fn run(self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
         match self {
             Self::TokioCurrentThread => tokio(Builder::new_current_thread()).block_on(future),
             // As a task, so that it may move between threads.

@@ -25,6 +25,11 @@ pub fn run(name: &str, test: impl FnOnce()) {
 
 /// The same for a test that may take longer, or needs variables in its environment. What it prints is passed on.
 pub fn run_within(longest: Duration, environment: &[(&str, &str)], name: &str, test: impl FnOnce()) {
+    run_boxed(longest, environment, name, Box::new(test));
+}
+
+/// Compiled once, and not for each test.
+fn run_boxed(longest: Duration, environment: &[(&str, &str)], name: &str, test: Box<dyn FnOnce() + '_>) {
     let (_crate, name) = name.split_once("::").expect("a test in a module");
     if std::env::var(INNER).is_ok_and(|inner| inner == name) {
         crate::leak::check(test);
@@ -38,10 +43,14 @@ fn run_inner(name: &str, longest: Duration, environment: &[(&str, &str)]) -> Str
     let mut output = crate::scratch::unnamed_file();
     let file = || -> Stdio { output.try_clone().expect("one more descriptor").into() };
     let mut inner = Command::new(std::env::current_exe().expect("the test's executable"));
+    let is_emulated = process::is_emulated();
     // SAFETY: a single system call, between fork and exec.
     unsafe {
         // The thread that it goes by is this one, which waits for the end.
-        inner.pre_exec(|| Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?));
+        inner.pre_exec(move || match rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
+            Err(_) if is_emulated => Ok(()),
+            set => Ok(set?),
+        });
     }
     let mut inner = inner
         .args(["--exact", name, "--nocapture", "--include-ignored", "--test-threads=1"])
