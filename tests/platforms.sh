@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# offproc on systems other than this one: sets each part up, runs it, and ends with a table. A part that cannot be set
+# up has failed. docs/platforms.md says what each part shows, and what it cannot.
+#
+#   tests/platforms.sh [PART…]      every part, or some
+#   tests/platforms.sh --long …     with all that takes longer
+#   tests/platforms.sh --build …    only what comes before the first test: installing and compiling
+#   tests/platforms.sh --list       what the parts are
+#
+# It takes a Debian machine with root, for packages.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+# NAME TARGET how its programs are run
+parts=(
+    "musl x86_64-unknown-linux-musl natively"
+    "aarch64 aarch64-unknown-linux-gnu by qemu"
+)
+
+# What every system has to show: calls and their errors, cancellation and limits, contexts and their ends.
+essential=(round_trip panics broken_worker kill_on_cancel abandoned time_limit close retire init limiter scope
+    default_context shared_bytes)
+# One executor of each runtime.
+one_executor=(--skip ::tokio_multi_thread:: --skip ::futures_block_on::)
+# The emulator has a thread of its own in each process: a fork server refuses to start, and a fork may hang.
+no_forks=(--skip ::fork)
+
+usage() {
+    sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+}
+
+is_long="" is_build="" chosen=()
+for argument in "$@"; do
+    case $argument in
+    --long) is_long=yes ;;
+    --build) is_build=yes ;;
+    --list)
+        printf '%s\n' "${parts[@]}"
+        exit
+        ;;
+    *)
+        printf '%s\n' "${parts[@]}" | grep -q "^$argument " || { usage >&2; exit 2; }
+        chosen+=("$argument")
+        ;;
+    esac
+done
+[ ${#chosen[@]} != 0 ] || mapfile -t chosen < <(printf '%s\n' "${parts[@]}" | cut -d' ' -f1)
+
+export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
+# Most tests wait most of the time.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((4 * $(nproc)))}
+
+run() {
+    echo "+ $*"
+    "$@"
+}
+
+cargo_for() {
+    run tests/platforms/cargo-for "$@"
+}
+
+# `-p NAME` for each published crate.
+published() {
+    sed -n 's/^name = "\(offproc.*\)"/-p \1/p' crates/*/Cargo.toml | sort -u
+}
+
+# run_tests TARGET SELECTION… -- OPTION…: compiles tests, and runs them unless only compiling is asked for.
+run_tests() {
+    local selection=()
+    while [ "$1" != -- ]; do
+        selection+=("$1")
+        shift
+    done
+    shift
+    if [ -n "$is_build" ]; then
+        cargo_for "${selection[0]}" test --quiet --no-run "${selection[@]:1}"
+    else
+        cargo_for "${selection[0]}" test --quiet --no-fail-fast "${selection[@]:1}" -- "$@"
+    fi
+}
+
+essential_tests() {
+    printf -- '--test %s ' "${essential[@]}"
+}
+
+# ---- The parts
+
+# shellcheck disable=SC2046 # one word an option
+part_musl() {
+    if [ -n "$is_long" ]; then
+        run_tests "$1" -p offproc-core -p offproc-pool -p offproc-tests --lib --tests --
+    else
+        run_tests "$1" -p offproc-core -p offproc-tests --lib $(essential_tests) -- "${one_executor[@]}"
+    fi
+}
+
+# shellcheck disable=SC2046 # one word an option
+part_aarch64() {
+    local executors=("${one_executor[@]}")
+    [ -z "$is_long" ] || executors=()
+    run_tests "$1" -p offproc-tests $(essential_tests) -- "${executors[@]}" "${no_forks[@]}"
+}
+
+# ---- The run
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+failures=0 table=""
+for part in "${chosen[@]}"; do
+    read -r _ target how <<< "$(printf '%s\n' "${parts[@]}" | grep "^$part ")"
+    printf '\n==== %s: %s, %s\n' "$part" "$target" "$how"
+    began=$SECONDS
+    # A shell of its own, which ends with the first command that fails. (Not in a condition: bash would ignore it.)
+    set +e
+    (
+        set -e
+        tests/platforms/setup "$target"
+        "part_$part" "$target"
+    ) 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    set -e
+    passed=$(sed -n 's/^test result: .* \([0-9]*\) passed.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')
+    result=passed
+    if [ "$status" != 0 ]; then
+        result=FAILED failures=$((failures + 1))
+    fi
+    table+=$(printf '%-10s %-28s %-10s %-8s %6d tests %5d s' "$part" "$target" "$how" "$result" "$passed" \
+        $((SECONDS - began)))$'\n'
+done
+printf '\n==== Platforms\n%s' "$table"
+[ $failures = 0 ]
