@@ -138,7 +138,7 @@ fn errors() -> BTreeMap<String, Vec<String>> {
     // Without the network: all that this needs, the project needs as well.
     let output = Command::new(env!("CARGO"))
         .args(["check", "--offline", "--keep-going", "--bins", "--message-format=json", "--target-dir"])
-        .arg(package.join("target"))
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("target"))
         .current_dir(&package)
         .output()
         .unwrap();

@@ -16,7 +16,7 @@ fn run(arguments: &[&str]) -> String {
 }
 
 fn build() -> std::path::PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-auto-init");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("target");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--package", "offproc-tests-no-auto-init", "--target-dir"])
         .arg(&target)

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared-library");
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("target");
         let built = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--package", "offproc-environments", "--lib", "--target-dir"])
             .arg(&target)

@@ -88,7 +88,7 @@ fn build(name: &str, features: &str, init: &str) -> PathBuf {
     fs::write(program.join("Cargo.toml"), manifest).unwrap();
     fs::write(program.join("src/main.rs"), PROGRAM.replace("INIT", init)).unwrap();
     fs::copy(project().join("Cargo.lock"), program.join("Cargo.lock")).unwrap();
-    let target = folder.join("target");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("target");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--target-dir"])
         .arg(&target)

@@ -1,8 +1,8 @@
 //! How many pictures a second the service makes small, and what becomes of them among hostile requests.
 //!
 //! First without hostile requests, as fast as a few clients can. Then at half of that rate, one in fifty of the
-//! requests hostile: an endless job, a crash, one that takes memory without end, in turn. A build without optimisation
-//! would measure that it has none:
+//! requests hostile: an endless job, a crash, one that takes memory without end, in turn. What is measured is worth
+//! something in a release build:
 //!
 //! ```sh
 //! cargo test --release -p offproc-example-service --test service -- --ignored --nocapture load
