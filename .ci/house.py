@@ -194,34 +194,39 @@ def no_paths_of_a_machine():
 
 
 def no_circular_imports():
-    """No files of a crate import each other, directly or in a circle."""
-    roots = [path.parent for path in tracked("crates/*/src/lib.rs", "benches/benches/*/main.rs", "*/main.rs")]
-    for root in sorted(set(roots)):
-        for group in circles(imports(root)):
-            yield f"{len(group)} files: " + ", ".join(sorted(group))
+    """No files of a crate import each other, directly or in a circle, on any system."""
+    found = set()
+    for root in tracked("crates/*/src/lib.rs", "benches/benches/*/main.rs", "*/main.rs"):
+        for system in SYSTEMS:
+            found.update(tuple(sorted(group)) for group in circles(imports(root, system)))
+    for group in sorted(found):
+        yield f"{len(group)} files: " + ", ".join(group)
 
 
 def folders_in_order():
     """Each folder of the core uses only the folders and files that `KNOWS` lists for it."""
-    for path, used in imports(Path(CORE)).items():
-        folder, _, rest = path.removeprefix(f"{CORE}/").partition("/")
-        known = KNOWS.get(folder, []) if rest else []
-        for other in sorted(used):
-            other_folder, _, rest_of_other = other.removeprefix(f"{CORE}/").partition("/")
-            is_free = folder in ("lib.rs", "fuzzing") or folder == other_folder or not rest_of_other
-            if not is_free and not other.removeprefix(f"{CORE}/").startswith(tuple(known)):
-                yield f"{path} uses {other}"
+    found = set()
+    for system in SYSTEMS:
+        for path, used in imports(Path(CORE) / "lib.rs", system).items():
+            folder, _, rest = path.removeprefix(f"{CORE}/").partition("/")
+            known = KNOWS.get(folder, []) if rest else []
+            for other in used:
+                other_folder, _, rest_of_other = other.removeprefix(f"{CORE}/").partition("/")
+                is_free = folder in ("lib.rs", "fuzzing") or folder == other_folder or not rest_of_other
+                if not is_free and not other.removeprefix(f"{CORE}/").startswith(tuple(known)):
+                    found.add(f"{path} uses {other}")
+    yield from sorted(found)
 
 
 def systems_in_one_table():
     """What depends on the system is in the table of `sys/mod.rs`: elsewhere in the core few `cfg`s name one."""
-    system = re.compile(r"\bcfg(_attr)?!?\(.*\b(unix|windows|target_(os|vendor|family)|offproc_portable)\b")
+    named = re.compile(r"\bcfg(_attr)?!?\(.*" + SYSTEM.pattern)
     places = [
         f"{path}:{number}"
         for path in tracked(f"{CORE}/*.rs")
         if str(path) != TABLE
         for number, line in code_lines(path)
-        if system.search(line)
+        if named.search(line)
     ]
     if len(places) > MOST_SYSTEM_CFGS:
         yield from places
@@ -234,12 +239,14 @@ def no_file_left_out():
     )
     targets = [target for package in json.loads(listed.stdout)["packages"] for target in package["targets"]]
     roots = [Path(target["src_path"]).relative_to(ROOT) for target in targets]
-    built, open_files = set(roots), list(roots)
+    built, open_files = set(roots), [(root, True) for root in roots]
     while open_files:
-        path = open_files.pop()
-        for module in declared_modules(path, is_root=path in roots) - built:
-            built.add(module)
-            open_files.append(module)
+        path, is_like_root = open_files.pop()
+        default = path.with_suffix("") if not is_like_root and path.name != "mod.rs" else path.parent
+        for name, module in declared_modules(path, is_like_root):
+            if module not in built:
+                built.add(module)
+                open_files.append((module, module not in (default / f"{name}.rs", default / name / "mod.rs")))
     for path in tracked("*.rs"):
         if path not in built:
             yield f"{path}: in no target of a Cargo.toml, and no module"
@@ -248,40 +255,74 @@ def no_file_left_out():
 # ---- Imports between files
 
 
-def declared_modules(path, is_root):
-    """The files that a file's `mod name;` and `include!(..)` stand for."""
+# What names a system in a `cfg`, and what is true for each kind of them.
+SYSTEM = re.compile(r"\b(unix|windows|target_(os|vendor|family)|offproc_portable)\b")
+SYSTEMS = {
+    "Linux": {"unix", 'target_os = "linux"', 'target_family = "unix"', 'target_env = "gnu"'},
+    "Linux, portable": {"unix", 'target_os = "linux"', 'target_family = "unix"', "offproc_portable"},
+    "macOS": {"unix", 'target_os = "macos"', 'target_vendor = "apple"', 'target_family = "unix"'},
+    "FreeBSD": {"unix", 'target_os = "freebsd"', 'target_family = "unix"'},
+    "Windows": {"windows", 'target_os = "windows"', 'target_family = "windows"'},
+}
+
+
+def holds(predicate, system):
+    """Whether a predicate of a `cfg` may hold on a system."""
+    predicate = predicate.strip()
+    if not SYSTEM.search(predicate):
+        return True
+    operator, parenthesis, rest = predicate.partition("(")
+    if parenthesis:
+        operands = [holds(operand, system) for operand in split_at_commas(rest[: rest.rindex(")")])]
+        return {"any": any, "all": all, "not": lambda them: not any(them)}[operator.strip()](operands)
+    return predicate in SYSTEMS[system]
+
+
+def split_at_commas(text):
+    """What stands between the commas that are not in parentheses."""
+    depth, start = 0, 0
+    for at, character in enumerate(text + ","):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            if text[start:at].strip():
+                yield text[start:at]
+            start = at + 1
+
+
+DECLARATION = re.compile(r"((?:#\[[^\n]+\]\s*)*)(?:pub(?:\([\w ]+\))? )?\bmod (\w+);")
+
+
+def declared_modules(path, is_root, system=None):
+    """The names and files that a file's `mod name;` stands for, on one system or on any; and its `include!(..)`."""
     folder = path.parent if is_root or path.name == "mod.rs" else path.with_suffix("")
-    found = {path.parent / name for name in re.findall(r'\binclude!\("([^"]+\.rs)"\)', text(path))}
-    for attributes, name in re.findall(r"((?:#\[[^\n]+\]\s*)*)(?:pub(?:\([\w ]+\))? )?\bmod (\w+);", text(path)):
-        named = [path.parent / attribute for attribute in re.findall(r'\bpath = "([^"]+)"', attributes)]
-        places = named or [folder / f"{name}.rs", folder / name / "mod.rs"]
-        found.update((ROOT / place).resolve().relative_to(ROOT) for place in places if (ROOT / place).is_file())
-    return found
-
-
-def mechanisms(folder):
-    """The files of each concept of `sys/`, as its table has them."""
-    table = folder / "sys" / "mod.rs"
-    found = {}
-    if (ROOT / table).is_file():
-        for attributes, name in re.findall(r"((?:#\[cfg[^\n]+\]\s*)+)(?:pub\(crate\) )?\bmod (\w+);", text(table)):
-            files = [table.parent / attribute for attribute in re.findall(r'\bpath = "([^"]+)"', attributes)]
-            if files:
-                found["sys", name] = files
-    return found
-
-
-def modules(folder):
-    """The files of each module below a crate's `src`, without tests."""
-    found = mechanisms(folder)
-    named = {path for paths in found.values() for path in paths}
-    for path in tracked(f"{folder}/*.rs"):
-        if is_test(path) or path in named:
+    found = [("", path.parent / name) for name in re.findall(r'\binclude!\("([^"]+\.rs)"\)', text(path))]
+    for attributes, name in DECLARATION.findall(text(path)):
+        conditions = re.findall(r"#\[cfg\((.*)\)\]", attributes)
+        if system and not all(holds(condition, system) for condition in conditions):
             continue
-        parts = list(path.relative_to(folder).with_suffix("").parts)
-        if parts[-1] in ("mod", "lib", "main"):
-            parts.pop()
-        found[tuple(parts)] = [path]
+        paths = re.findall(r'#\[path = "([^"]+)"\]', attributes)
+        for predicate, chosen in re.findall(r'#\[cfg_attr\((.*), path = "([^"]+)"\)\]', attributes):
+            if not system or holds(predicate, system):
+                paths.append(chosen)
+        places = [path.parent / chosen for chosen in paths]
+        if not paths or not system:
+            places += [folder / f"{name}.rs", folder / name / "mod.rs"]
+        found += [(name, place) for place in places]
+    # A module that a path names has its own modules beside it, as a `mod.rs` has.
+    return [(name, (ROOT / place).resolve().relative_to(ROOT)) for name, place in found if (ROOT / place).is_file()]
+
+
+def modules(root, system):
+    """The file of each module of a crate, without tests, by the module's path."""
+    found, open_modules = {(): root}, [((), root, True)]
+    while open_modules:
+        module, path, is_like_root = open_modules.pop()
+        default = path.with_suffix("") if not is_like_root and path.name != "mod.rs" else path.parent
+        for name, child in declared_modules(path, is_like_root, system):
+            if name and not is_test(child) and (module + (name,)) not in found:
+                found[module + (name,)] = child
+                is_at_default = child in (default / f"{name}.rs", default / name / "mod.rs")
+                open_modules.append((module + (name,), child, not is_at_default))
     return found
 
 
@@ -327,35 +368,34 @@ def absolute(module, path, known):
     return module + path if module + (head,) in known else None
 
 
-def imports(folder):
-    """Which file imports which, re-exports followed to where the name comes from."""
-    known = modules(folder)
-    exports, targets = {}, []
-    for module, paths in known.items():
-        for path in paths:
-            for is_export, tree in statements(path):
-                for used in used_paths(tree):
-                    target = absolute(module, used, known)
-                    if target:
-                        targets.append((path, target))
-                    if is_export:
-                        # None: it comes from another crate.
-                        exports[module + (used[-1],)] = target
+def imports(root, system):
+    """Which file of a crate imports which, re-exports followed to where the name comes from."""
+    known = modules(root, system)
+    edges, exports = defaultdict(set), {}
+    for module, path in known.items():
+        for is_export, tree in statements(path):
+            for used in used_paths(tree):
+                target = absolute(module, used, known)
+                if target:
+                    edges[module].add(target)
+                if is_export:
+                    # None: it comes from another crate.
+                    exports[module + (used[-1],)] = target
 
-    def files_of(target):
+    def file_of(target):
         while target and target not in known:
             if target in exports:
                 target = exports[target]
             else:
                 target = target[:-1]
-        return known.get(target, []) if target is not None else []
+        return known.get(target) if target is not None else None
 
     graph = defaultdict(set)
-    for path, target in targets:
-        files = files_of(target)
-        # The mechanisms of one concept do not import each other.
-        if path not in files:
-            graph[str(path)].update(str(file) for file in files)
+    for module, targets in edges.items():
+        for target in targets:
+            path = file_of(target)
+            if path and path != known[module]:
+                graph[str(known[module])].add(str(path))
     return graph
 
 
