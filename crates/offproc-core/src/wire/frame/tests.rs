@@ -39,7 +39,7 @@ fn header(version: u8, kind: u8, length: u64) -> [u8; HEADER] {
 
 #[test]
 fn a_header_is_what_its_page_says() {
-    let mut expected = vec![3, 19, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0];
+    let mut expected = vec![4, 19, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0];
     expected.extend_from_slice(b"abc");
     assert_eq!(packed(Kind::Done, b"abc"), expected);
 }
