@@ -24,9 +24,11 @@ UNSAFE = """
     crates/offproc-core/src/sys/faults.rs
     crates/offproc-core/src/sys/fork.rs
     crates/offproc-core/src/sys/fork_registry.rs
+    crates/offproc-core/src/sys/fork_server/portable.rs
     crates/offproc-core/src/sys/image/elf/tests.rs
     crates/offproc-core/src/sys/image/loaded.rs
     crates/offproc-core/src/sys/interrupt/signals.rs
+    crates/offproc-core/src/sys/process/portable.rs
     crates/offproc-core/src/sys/random.rs
     crates/offproc-core/src/sys/ring_memory.rs
     crates/offproc-core/src/sys/sealed.rs

@@ -36,7 +36,9 @@ pub fn parent_stream(data: &[u8]) {
         // As with a worker that was spawned. Not a process, so that nothing can be killed.
         let not_a_process = pairs::pair().and_then(|(_, other)| TrackedFd::into_owned(other));
         let Ok(not_a_process) = not_a_process else { return };
-        process.arrived(Child::of_another(7, not_a_process));
+        process.arrived(
+            Child::of_another(7, Some(not_a_process), Box::new(lifeline.downgrade())).expect("it has a pidfd"),
+        );
     }
     let guard = KillGuard(Arc::clone(&process));
     let launched = Launched {

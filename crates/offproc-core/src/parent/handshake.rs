@@ -156,12 +156,14 @@ impl PendingWorker {
             Kind::MakesState => self.launched.process.0.set_phase(Phase::State),
             Kind::Sandboxes => self.launched.process.0.set_phase(Phase::Sandbox),
             // From the fork server; its frame and the worker's may arrive in any order.
-            Kind::Forked => match (codec::decode::<Forked>(frame.body()), self.channel.take_descriptor()) {
-                (Ok(forked), Some(pidfd)) => {
-                    self.launched.process.0.arrived(Child::of_another(forked.pid, pidfd));
+            Kind::Forked => {
+                let (forked, pidfd) = (codec::decode::<Forked>(frame.body()), self.channel.take_descriptor());
+                let lifeline = Box::new(self.launched.lifeline.downgrade());
+                match forked.ok().and_then(|forked| Child::of_another(forked.pid, pidfd, lifeline)) {
+                    Some(child) => self.launched.process.0.arrived(child),
+                    None => return Err(refused("the fork server did not send its process id and pidfd")),
                 }
-                _ => return Err(refused("the fork server did not send its process id and pidfd")),
-            },
+            }
             Kind::Failed => {
                 let failure = codec::decode::<Failure>(frame.body());
                 return Err(failure.map_or_else(Error::Decode, Error::from).into());

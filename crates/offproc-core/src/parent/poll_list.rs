@@ -5,6 +5,7 @@ use crate::sys::readiness::Interest;
 use crate::wait_list::wake;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
@@ -92,9 +93,9 @@ impl Snapshot {
 
     /// `poll`: waits until one of them is ready, or the `interrupt` is. Wakes those that are ready, once `take` has
     /// taken them from the list. False if the system refuses so many descriptors: then it wakes all.
-    pub(super) fn wait(self, interrupt: &TrackedFd, take: impl Fn(u64, Interest) -> Option<Entry>) -> bool {
+    pub(super) fn wait(self, interrupt: impl AsFd, take: impl Fn(u64, Interest) -> Option<Entry>) -> bool {
         let flags = |interest| if interest == Interest::Readable { PollFlags::IN } else { PollFlags::OUT };
-        let mut polled = vec![PollFd::new(interrupt, PollFlags::IN)];
+        let mut polled = vec![PollFd::new(&interrupt, PollFlags::IN)];
         polled.extend(self.0.iter().map(|entry| PollFd::new(&entry.descriptor, flags(entry.interest))));
         let is_refused = match poll(&mut polled, None) {
             Ok(_) => false,

@@ -4,6 +4,7 @@
 
 use super::reap::Reaped;
 use crate::sync::Mutex;
+use std::fmt;
 use std::future::Future;
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -47,6 +48,13 @@ pub(crate) trait Wait {
 
     /// Takes its status once it has ended, which frees its number.
     fn reap(&self) -> Result<Option<Reaped>, NotOurs>;
+}
+
+/// Shows the end of a process that is not a child.
+pub(crate) trait ShowsEnd: fmt::Debug + Send + Sync {
+    /// Whether the process has ended, or is about to.
+    #[allow(dead_code, reason = "a pidfd, where there is one, shows it better")]
+    fn is_at_end(&self) -> bool;
 }
 
 /// How much ends with a process.

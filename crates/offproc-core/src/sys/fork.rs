@@ -120,14 +120,19 @@ pub(crate) unsafe fn fork() -> io::Result<Side> {
     }
 }
 
+/// `/proc/self/task`: how many threads this process has; `None` if the system does not report it.
+pub(super) fn count_threads() -> Option<usize> {
+    std::fs::read_dir("/proc/self/task").map(Iterator::count).ok()
+}
+
 /// The proof that this process has one thread, as long as its owner starts none.
 pub(crate) struct SingleThreaded(());
 
 impl SingleThreaded {
     /// The error is the number of threads. If the system does not report it, this assumes one.
     pub(crate) fn check() -> Result<Self, usize> {
-        match std::fs::read_dir("/proc/self/task").map(Iterator::count) {
-            Ok(threads) if threads > 1 => Err(threads),
+        match count_threads() {
+            Some(threads) if threads > 1 => Err(threads),
             _ => Ok(Self(())),
         }
     }

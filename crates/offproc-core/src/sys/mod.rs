@@ -14,14 +14,20 @@
 //! is written to it (`wire::writer::Room`), and how an error gets its context (`error::about`). `.ci/house.py` checks
 //! that.
 
+// `--cfg offproc_portable` builds what systems without Linux's mechanisms have, so that it is tested on Linux, too.
+// What only those mechanisms use is left over then.
+#![cfg_attr(offproc_portable, allow(dead_code))]
+
 // ---- Concepts with a mechanism for each kind of system
 
 /// A process that can be killed and waited for.
-#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "process/pidfd.rs")]
+#[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "process/pidfd.rs")]
+#[cfg_attr(offproc_portable, path = "process/portable.rs")]
 pub(crate) mod process;
 
 /// What ends a worker when its parent ends.
-#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "lifeline/sigio.rs")]
+#[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "lifeline/sigio.rs")]
+#[cfg_attr(offproc_portable, path = "lifeline/watcher.rs")]
 pub(crate) mod lifeline;
 
 /// Pairs of connected sockets, and pipes.
@@ -33,11 +39,13 @@ pub(crate) mod pairs;
 pub(crate) mod gifts;
 
 /// Memory that can be sent to another process.
-#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "memory/memfd.rs")]
+#[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "memory/memfd.rs")]
+#[cfg_attr(offproc_portable, path = "memory/none.rs")]
 mod memory_file;
 
 /// A counter that one process adds to and another takes from.
-#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "wake/eventfd.rs")]
+#[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "wake/eventfd.rs")]
+#[cfg_attr(offproc_portable, path = "wake/pipe.rs")]
 pub(crate) mod counter;
 
 /// The executable as it is loaded: the place of its code, its constructors, the identity of its build.
@@ -67,7 +75,8 @@ pub(crate) mod surroundings;
 mod flags;
 
 /// What a fork server waits for, and how it announces a worker.
-#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "fork_server/pidfd.rs")]
+#[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "fork_server/pidfd.rs")]
+#[cfg_attr(offproc_portable, path = "fork_server/portable.rs")]
 pub(crate) mod fork_server;
 
 /// How a process has ended.

@@ -9,7 +9,8 @@ pub(crate) use std::os::fd::OwnedFd as Socket;
 
 /// A connection is reset if its other end is closed with bytes in it that were not read, and for no other reason: a
 /// fact of Linux's Unix sockets. A TCP connection can be reset with all of them read.
-pub(crate) const RESET_MEANS_UNREAD: bool = cfg!(any(target_os = "linux", target_os = "android"));
+pub(crate) const RESET_MEANS_UNREAD: bool =
+    cfg!(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)));
 
 /// Whether a call waits until it can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::stage::{ReadyForkServer, Stage};
 use crate::error::about;
 use crate::job::codec;
-use crate::sys::child::Child;
+use crate::sys::child::{Child, Extent};
 use crate::sys::fd_numbers::duplicate_high;
 use crate::sys::fork::Side;
 use crate::sys::fork_server::{self, Program};
@@ -55,7 +55,7 @@ fn serve(ready: &ReadyForkServer) -> io::Result<Served> {
             }
         });
         if !news.has_program {
-            end(&children);
+            end(&children, *extent);
             return Ok(Served::Requests);
         }
         if is_retired && children.is_empty() {
@@ -66,7 +66,7 @@ fn serve(ready: &ReadyForkServer) -> io::Result<Served> {
         }
         let Some((ForkRequest { id }, control)) = receive(requests)? else {
             if news.is_cut_off || children.is_empty() {
-                end(&children);
+                end(&children, *extent);
                 return Ok(Served::Requests);
             }
             is_retired = true;
@@ -99,9 +99,11 @@ fn serve(ready: &ReadyForkServer) -> io::Result<Served> {
     }
 }
 
-/// The parent has ended or needs no more workers: kills those that have never served.
-fn end(children: &[(u64, Child<ProcessHandle>)]) {
+/// The parent has ended or needs no more workers: kills those that have never served. Where a thread of a worker kills
+/// its group, that may not have come to it yet.
+fn end(children: &[(u64, Child<ProcessHandle>)], extent: Extent) {
     for (_, child) in children {
+        let _ = child.kill(extent);
         child.end();
     }
 }

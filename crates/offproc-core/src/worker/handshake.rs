@@ -109,6 +109,7 @@ fn fork_server(
     mut channel: WorkerStream,
     welcome: &Welcome,
 ) -> io::Result<Stage> {
+    lifeline::end_threads();
     let alone = match SingleThreaded::check() {
         Ok(alone) => alone,
         Err(threads) => return refuse(&mut channel, &too_many(threads, has_preload)),

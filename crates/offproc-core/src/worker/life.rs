@@ -8,6 +8,7 @@ use crate::role::EXIT_REFUSED;
 use crate::sys::fork::{exit_at_once, is_forked};
 use crate::sys::socket::Socket;
 use crate::sys::{stderr, stdio};
+use std::io;
 
 /// Serves until the worker leaves, then exits through `exit` (a fork of the program itself: by `_exit`).
 ///
@@ -21,6 +22,8 @@ pub(super) fn live(control: Socket, inherited_memory: u64, before: &mut dyn FnMu
             // From here on this process is the new worker. It has closed what it inherited from the fork server.
             Ok(Stage::Forked(control)) => handshake(control, 0, &mut || {}),
             Ok(Stage::Over(code)) => break code,
+            // The program is gone.
+            Err(e) if is_end(&e) => break EXIT_REFUSED,
             Err(e) => {
                 stderr::say(format_args!("worker {} ends after a protocol error: {e}", std::process::id()));
                 break EXIT_REFUSED;
@@ -32,4 +35,9 @@ pub(super) fn live(control: Socket, inherited_memory: u64, before: &mut dyn FnMu
         exit_at_once(code);
     }
     std::process::exit(code)
+}
+
+/// Whether the other end of the connection is closed.
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }

@@ -38,7 +38,7 @@ impl WorkerProcess {
     /// Its resident memory, in bytes; `None` once it has ended, and if the system does not report it.
     #[must_use]
     pub fn resident_memory(&self) -> Option<u64> {
-        self.0.child()?.measure(|child| usage::resident_memory(child.pidfd()))
+        self.0.child()?.measure(|child| usage::resident_memory(child.handle()))
     }
 
     /// True once it has ended, reaped or not.

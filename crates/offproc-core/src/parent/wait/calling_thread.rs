@@ -3,7 +3,7 @@
 
 use crate::parent::poll_list::{PollList, next_number};
 use crate::parent::runtime::{PollSource, Readiness, Runtime, RuntimeId};
-use crate::sys::counter;
+use crate::sys::counter::OwnCounter;
 use crate::sys::fork::is_forked;
 use crate::sys::fork_registry::TrackedFd;
 use crate::sys::readiness::{self, Interest};
@@ -34,7 +34,7 @@ pub(super) struct Sleeper {
     list: Mutex<PollList>,
     /// Interrupts the wait for descriptors. There from the first of them to the end of the future: a thread that does
     /// not block has none.
-    interrupt: Mutex<Option<TrackedFd>>,
+    interrupt: Mutex<Option<OwnCounter>>,
     /// The system does not let it wait for so many descriptors: a reactor has to.
     is_refused: AtomicBool,
 }
@@ -74,7 +74,7 @@ impl Sleeper {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn interrupt(&self) -> MutexGuard<'_, Option<TrackedFd>> {
+    fn interrupt(&self) -> MutexGuard<'_, Option<OwnCounter>> {
         self.interrupt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -91,7 +91,7 @@ impl Sleeper {
     fn must_be_interruptible(&self) -> io::Result<()> {
         let mut interrupt = self.interrupt();
         if interrupt.is_none() {
-            *interrupt = Some(counter::open_one()?);
+            *interrupt = Some(OwnCounter::open()?);
         }
         Ok(())
     }
@@ -101,7 +101,7 @@ impl Sleeper {
         let is_polling = state.is_polling;
         drop(state);
         match &*self.interrupt() {
-            Some(interrupt) if is_polling => _ = counter::add_one(interrupt),
+            Some(interrupt) if is_polling => _ = interrupt.add_one(),
             _ => self.woken.notify_one(),
         }
     }
@@ -124,7 +124,7 @@ impl Sleeper {
             let is_allowed = snapshot.wait(&interrupt, |number, interest| self.list().take(number, interest));
             self.is_refused.fetch_or(!is_allowed, Ordering::Relaxed);
             self.state().is_polling = false;
-            counter::take(&interrupt);
+            interrupt.take();
         }
     }
 }

@@ -5,7 +5,7 @@
 //! worker SIGKILL: a signal that reaches it in an endless loop, stopped, or with every signal blocked. No thread waits
 //! for it, and it depends on the process, not on the thread that started the worker (unlike `PR_SET_PDEATHSIG`).
 
-use super::child::Child;
+use super::child::{Child, ShowsEnd};
 use super::fd_numbers::duplicate_high;
 use super::fork::exit_at_once;
 use super::fork_registry::{TrackedGift, TrackedSocket, WeakSocket};
@@ -69,6 +69,13 @@ impl Cutter {
     }
 }
 
+impl ShowsEnd for Cutter {
+    /// No process has the worker's end, or this one has let go of its own.
+    fn is_at_end(&self) -> bool {
+        self.0.end().is_some() || self.0.is_closed()
+    }
+}
+
 /// What came of holding a lifeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
@@ -100,6 +107,9 @@ pub(crate) fn hold(gifts: &mut impl Iterator<Item = Gift>) -> io::Result<Hold> {
 pub(crate) fn release() {
     drop(HELD.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
+
+/// This process is to have one thread from here on: no other waits for its parent.
+pub(crate) fn end_threads() {}
 
 /// The process that has started this one.
 #[derive(Clone, Copy, Debug)]

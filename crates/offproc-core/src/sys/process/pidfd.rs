@@ -1,7 +1,7 @@
 //! A process by its pidfd. It is killed and waited for through that, never by a bare number, which may be another's by
 //! then.
 
-use super::child::{Child, Kill, NotOurs, NotPermitted, Unsupported, Wait};
+use super::child::{Child, Kill, NotOurs, NotPermitted, ShowsEnd, Unsupported, Wait};
 use super::fd_numbers::duplicate_high;
 use super::fork_registry::TrackedFd;
 use super::readiness::{self, Interest};
@@ -14,7 +14,7 @@ use rustix::process::{
 };
 use std::ffi::c_long;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// A process and its number.
@@ -37,6 +37,14 @@ impl ProcessHandle {
             Err(e) => Err(e.into()),
         })?;
         Ok(Self { pid: pid.as_raw_nonzero().get().unsigned_abs(), fd })
+    }
+
+    /// `/proc/self/fdinfo`: its number in `/proc`, which may be that of another PID namespace than ours (one above it,
+    /// as in a container that was given the host's), where our number for it is another process's.
+    pub(super) fn number_in_proc(&self) -> Option<i32> {
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", self.fd.as_raw_fd())).ok()?;
+        // 0 for a process that is not visible there, -1 for one that has ended.
+        info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()
     }
 }
 
@@ -132,8 +140,12 @@ impl Child<ProcessHandle> {
     }
 
     /// A process that is not our child: this can kill it and see its end, but another process gets its exit status.
-    pub(crate) fn of_another(pid: u32, pidfd: OwnedFd) -> Self {
-        Self::new(ProcessHandle { pid, fd: pidfd.into() })
+    pub(crate) fn of_another(pid: u32, pidfd: Option<OwnedFd>, _lifeline: Box<dyn ShowsEnd>) -> Option<Self> {
+        Some(Self::new(ProcessHandle { pid, fd: pidfd?.into() }))
+    }
+
+    pub(crate) fn handle(&self) -> &ProcessHandle {
+        self.inner()
     }
 
     /// A child that was forked, not spawned. An error here kills it before it is returned.

@@ -1,8 +1,8 @@
 //! CPU time and memory used by this process or another.
 
+use super::process::ProcessHandle;
 use super::syscall;
 use rustix::time::{ClockId, clock_gettime};
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// `clock_gettime(CLOCK_PROCESS_CPUTIME_ID)`: the CPU time of this process, all its threads together.
@@ -22,15 +22,9 @@ pub(crate) fn own_resident_memory() -> u64 {
     resident("/proc/self/statm").unwrap_or_else(largest_resident)
 }
 
-/// The resident memory of another process, in bytes; `None` if the system does not report it.
-///
-/// A `/proc` may be of another PID namespace than ours (one above it, as in a container that was given the host's),
-/// where our number for the process is another process's. So this gets the number there from the pidfd
-/// (`/proc/self/fdinfo`).
-pub(crate) fn resident_memory(pidfd: &impl AsRawFd) -> Option<u64> {
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
-    let number = info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse::<i32>().ok()?;
-    // 0 for a process that is not visible there, -1 for one that has ended.
+/// `/proc/<pid>/statm`: the resident memory of another process, in bytes; `None` if the system does not report it.
+pub(crate) fn resident_memory(process: &ProcessHandle) -> Option<u64> {
+    let number = process.number_in_proc()?;
     if number > 0 { resident(&format!("/proc/{number}/statm")) } else { None }
 }
 

@@ -5,7 +5,7 @@ use super::fork_registry::TrackedFd;
 use rustix::event::EventfdFlags;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::io::{self, IoSliceMut};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// `eventfd(EFD_NONBLOCK)`: a counter at 0: our end, and that of who adds.
 pub(crate) fn open() -> io::Result<(TrackedFd, TrackedFd)> {
@@ -17,11 +17,30 @@ pub(crate) fn open() -> io::Result<(TrackedFd, TrackedFd)> {
     Ok((ours, theirs))
 }
 
-/// The same, for this process alone.
-pub(crate) fn open_one() -> io::Result<TrackedFd> {
-    let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
-    let [counter] = TrackedFd::open(|| Ok([rustix::event::eventfd(0, flags)?]))?;
-    Ok(counter)
+/// A counter of this process alone.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnCounter(TrackedFd);
+
+impl OwnCounter {
+    pub(crate) fn open() -> io::Result<Self> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let [counter] = TrackedFd::open(|| Ok([rustix::event::eventfd(0, flags)?]))?;
+        Ok(Self(counter))
+    }
+
+    pub(crate) fn add_one(&self) -> io::Result<()> {
+        add_one(&self.0)
+    }
+
+    pub(crate) fn take(&self) -> u64 {
+        take(&self.0)
+    }
+}
+
+impl AsFd for OwnCounter {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 /// Adds one.

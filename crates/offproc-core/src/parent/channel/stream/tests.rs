@@ -21,7 +21,9 @@ const LIMIT: usize = 1 << 22;
 
 fn channel() -> (ParentStream, Socket) {
     let (ours, theirs) = pair().unwrap();
-    (ParentStream::new(ours, Vec::new(), Vec::new(), LIMIT), theirs.into_owned().unwrap())
+    let mut parent = ParentStream::new(ours, Vec::new(), Vec::new(), LIMIT);
+    parent.reset_means_unread = true;
+    (parent, theirs.into_owned().unwrap())
 }
 
 /// Posts a job of this many bytes.
