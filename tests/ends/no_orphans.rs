@@ -18,6 +18,7 @@ isolated!(
     by_abort_on_another_thread,
     by_sigterm,
     by_sigkill,
+    by_sigkill_a_hundred_times_with_all_cpus_busy,
     under_any_runtime,
     while_a_worker_waits_for_its_hello,
     while_a_clone_has_their_lifelines,
@@ -48,6 +49,30 @@ fn by_sigterm() {
 
 fn by_sigkill() {
     KINDS.into_iter().for_each(|workers| goes(workers, Executor::FuturesBlockOn, "SIGKILL"));
+}
+
+/// One busy worker a CPU, and none is too busy to end.
+fn by_sigkill_a_hundred_times_with_all_cpus_busy() {
+    let count = std::thread::available_parallelism().expect("a number of CPUs").get();
+    for round in 0..100 {
+        let workers = KINDS[round % KINDS.len()];
+        let mut command = Command::new(PROGRAM);
+        command.args(["busy", workers, &count.to_string()]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut program = command.spawn().expect("it starts");
+        let mut stdout = BufReader::new(program.stdout.take().expect("it is piped"));
+        let mut pid = || {
+            let mut line = String::new();
+            stdout.read_line(&mut line).expect("it writes");
+            line.trim().parse::<u32>().expect("a pid")
+        };
+        let pids: Vec<u32> = (0..count).map(|_| pid()).collect();
+        assert!(!pids.iter().any(|pid| has_ended(*pid)), "{workers}, round {round}");
+        send(program.id(), Signal::KILL);
+        pids.into_iter().for_each(must_end);
+        program.wait().expect("it is a child");
+        // No process of it is left.
+        assert_eq!(stdout.read(&mut [0]).expect("it can be read"), 0, "{workers}, round {round}");
+    }
 }
 
 fn under_any_runtime() {
@@ -90,6 +115,10 @@ fn goes(workers: &str, executor: Executor, how: &str) {
         send(program.id(), signal);
     }
     assert_eq!(program.wait().unwrap().signal(), signal.map(Signal::as_raw), "{workers} {executor:?} {how}");
+    if cfg!(offproc_portable) {
+        // There a thread of the worker ends it, and is stopped with it.
+        send(stopped, Signal::CONT);
+    }
     pids.into_iter().for_each(must_end);
     // And no other process, fork servers included: none holds the pipe any more.
     assert_eq!(stdout.read(&mut [0]).unwrap(), 0);

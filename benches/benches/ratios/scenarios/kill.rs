@@ -38,11 +38,22 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
         output.figure(format!("the next call after it, {name}, p50"), nexts.p50() / 1e6, "ms", bar, from);
     }
     let repeats = options.pick(2, 7);
-    let times = (0..repeats).map(|_| parent_killed()).collect::<Result<Vec<_>, _>>()?;
+    let times = (0..repeats).map(|_| parent_killed(WORKERS)).collect::<Result<Vec<_>, _>>()?;
     let worst = times.iter().copied().fold(0.0, f64::max);
     let from = format!("the worst of {repeats}; the middle one {:.1} ms", median(times));
     let title = format!("from SIGKILL of the program to the end of {WORKERS} busy workers");
     output.figure(title, worst, "ms", Bar::AtMost(100.0), from);
+    let (rounds, cpus) = (options.pick(20, 200), std::thread::available_parallelism()?.get());
+    let mut ends = Samples::default();
+    for _ in 0..rounds {
+        ends.push(Duration::from_secs_f64(parent_killed(cpus)? / 1e3));
+    }
+    let ends = ends.summary();
+    // There a thread of the worker ends it, which has to get a CPU first.
+    let build = if cfg!(offproc_portable) { ", portable build" } else { "" };
+    let title = format!("from SIGKILL of the program to the end of busy workers, one a CPU, p99{build}");
+    let from = format!("p50 {}, of {rounds}", time(ends.p50()));
+    output.figure(title, ends.p99() / 1e6, "ms", Bar::AtMost(100.0), from);
     Ok(())
 }
 
@@ -82,8 +93,8 @@ fn compute((): ()) {
 }
 
 /// Kills a program that has busy workers, until the last of them has ended; milliseconds.
-fn parent_killed() -> io::Result<f64> {
-    let program = Idle::start_busy(WORKERS)?;
+fn parent_killed(workers: usize) -> io::Result<f64> {
+    let program = Idle::start_busy(workers)?;
     let workers = program.workers.iter().map(|pid| open(*pid)).collect::<io::Result<Vec<_>>>()?;
     let begin = Instant::now();
     drop(program);

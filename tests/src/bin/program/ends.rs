@@ -21,6 +21,12 @@ pub(crate) fn linger(workers: &str) {
     });
 }
 
+/// So many busy and deaf workers say their process ids.
+pub(crate) fn busy(workers: &str, count: usize) {
+    let (context, limiter) = (context(workers), Limiter::new(count));
+    block_on(join_all((0..count).map(|_| context.run_sync(say_pid_and_spin, ()).limiter(&limiter))));
+}
+
 /// Asks a fork server for workers, and does not wait for them.
 pub(crate) fn give_up_starts() {
     let context = context("fork_server");

@@ -21,6 +21,7 @@ fn main() {
         ["exit-before-the-verdict"] => ends::exit_before_the_verdict(),
         ["go", workers, executor, how] => deaths::go(workers, executor, how),
         ["go-before-hello", workers, how] => before_hello::go_before_hello(workers, how),
+        ["busy", workers, count] => ends::busy(workers, count.parse().expect("a number")),
         ["clone", workers] => ends::clone(workers),
         ["stop", workers, how] => signals::stop(workers, how),
         ["ask-the-terminal", workers, how] => signals::ask_the_terminal(workers, how),
