@@ -17,6 +17,13 @@ parts=(
     "musl x86_64-unknown-linux-musl natively"
     "aarch64 aarch64-unknown-linux-gnu by qemu"
 )
+# These run when they are named, and not by default before offproc builds for them.
+awaited=(
+    "windows x86_64-pc-windows-gnu by Wine"
+    "macos aarch64-apple-darwin type-checked"
+    "macos-intel x86_64-apple-darwin type-checked"
+    "freebsd x86_64-unknown-freebsd type-checked"
+)
 
 # What every system has to show: calls and their errors, cancellation and limits, contexts and their ends.
 essential=(round_trip panics broken_worker kill_on_cancel abandoned time_limit close retire init limiter scope
@@ -40,11 +47,11 @@ for argument in "$@"; do
     --long) is_long=yes ;;
     --build) is_build=yes ;;
     --list)
-        printf '%s\n' "${parts[@]}"
+        printf '%s\n' "${parts[@]}" "${awaited[@]}"
         exit
         ;;
     *)
-        printf '%s\n' "${parts[@]}" | grep -q "^$argument " || { usage >&2; exit 2; }
+        printf '%s\n' "${parts[@]}" "${awaited[@]}" | grep -q "^$argument " || { usage >&2; exit 2; }
         chosen+=("$argument")
         ;;
     esac
@@ -62,6 +69,11 @@ run() {
 
 cargo_for() {
     run tests/platforms/cargo-for "$@"
+}
+
+# `-p NAME` for each published crate.
+published() {
+    sed -n 's/^name = "\(offproc.*\)"/-p \1/p' crates/*/Cargo.toml | sort -u
 }
 
 # run_tests TARGET SELECTION… -- OPTION…: compiles tests, and runs them unless only compiling is asked for.
@@ -103,13 +115,39 @@ part_aarch64() {
         run_tests "$1" -p offproc-tests $(essential_tests) -- "${executors[@]}" "${not_emulated[@]}"
 }
 
+# shellcheck disable=SC2046 # one word an option
+part_windows() {
+    local executors=("${one_executor[@]}")
+    [ -z "$is_long" ] || executors=()
+    run_tests "$1" -p offproc-tests $(essential_tests) -- "${executors[@]}"
+    # On sample pictures that it makes itself.
+    if [ -n "$is_build" ]; then
+        cargo_for "$1" build --quiet -p offproc-examples --example thumbnails
+    else
+        cargo_for "$1" run --quiet -p offproc-examples --example thumbnails
+    fi
+}
+
+# Nothing of it can be linked here; with --long, the tests and examples as well as what is published.
+# shellcheck disable=SC2046 # one word an option
+type_check() {
+    local selection
+    selection=$(published)
+    [ -z "$is_long" ] || selection="--workspace --all-targets"
+    # shellcheck disable=SC2086 # one word an option
+    cargo_for "$1" clippy --quiet $selection --all-features -- -D warnings
+}
+part_macos() { type_check "$1"; }
+part_macos-intel() { type_check "$1"; }
+part_freebsd() { type_check "$1"; }
+
 # ---- The run
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failures=0 table=""
 for part in "${chosen[@]}"; do
-    read -r _ target how <<< "$(printf '%s\n' "${parts[@]}" | grep "^$part ")"
+    read -r _ target how <<< "$(printf '%s\n' "${parts[@]}" "${awaited[@]}" | grep "^$part ")"
     printf '\n==== %s: %s, %s\n' "$part" "$target" "$how"
     began=$SECONDS
     # A shell of its own, which ends with the first command that fails. (Not in a condition: bash would ignore it.)
@@ -121,12 +159,13 @@ for part in "${chosen[@]}"; do
     ) 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
     set -e
+    # A part that only checks has none.
     passed=$(sed -n 's/^test result: .* \([0-9]*\) passed.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')
     result=passed
     if [ "$status" != 0 ]; then
         result=FAILED failures=$((failures + 1))
     fi
-    table+=$(printf '%-10s %-28s %-10s %-8s %6d tests %5d s' "$part" "$target" "$how" "$result" "$passed" \
+    table+=$(printf '%-12s %-26s %-13s %-7s %5d tests passed, %4d s' "$part" "$target" "$how" "$result" "$passed" \
         $((SECONDS - began)))$'\n'
 done
 printf '\n==== Platforms\n%s' "$table"
