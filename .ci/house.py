@@ -17,7 +17,8 @@ UNSAFE = """
     crates/offproc-core/src/job/codec/numbers.rs
     crates/offproc-core/src/job/trampoline.rs
     crates/offproc-core/src/job/trampoline/chunk.rs
-    crates/offproc-core/src/parent/launch/fork.rs
+    crates/offproc-core/src/parent/launch/forking/none.rs
+    crates/offproc-core/src/parent/launch/forking/program.rs
     crates/offproc-core/src/parent/worker_type.rs
     crates/offproc-core/src/sys/backtrace.rs
     crates/offproc-core/src/sys/environment.rs
@@ -28,6 +29,7 @@ UNSAFE = """
     crates/offproc-core/src/sys/image/elf/tests.rs
     crates/offproc-core/src/sys/image/loaded.rs
     crates/offproc-core/src/sys/interrupt/signals.rs
+    crates/offproc-core/src/sys/memory/heap.rs
     crates/offproc-core/src/sys/process/portable.rs
     crates/offproc-core/src/sys/random.rs
     crates/offproc-core/src/sys/ring_memory.rs
@@ -36,10 +38,17 @@ UNSAFE = """
     crates/offproc-core/src/sys/spawn.rs
     crates/offproc-core/src/sys/stdio.rs
     crates/offproc-core/src/sys/syscall.rs
+    crates/offproc-core/src/sys/win32/console.rs
+    crates/offproc-core/src/sys/win32/image.rs
+    crates/offproc-core/src/sys/win32/job.rs
+    crates/offproc-core/src/sys/win32/process.rs
+    crates/offproc-core/src/sys/win32/socket.rs
+    crates/offproc-core/src/sys/win32/this.rs
     crates/offproc-core/src/wire/shm/slot/tests.rs
     crates/offproc-core/src/wire/writer.rs
     crates/offproc-core/src/worker/abort_panic.rs
     crates/offproc-core/src/worker/constructor.rs
+    crates/offproc-core/src/worker/constructor/pe.rs
     crates/offproc-core/src/worker/job_loop.rs
 """.split()
 
@@ -63,7 +72,7 @@ KNOWS = {
         "parent/wait/mod.rs",
     ],
     # A fork of the program enters the worker's code.
-    "parent": ["error/", "sys/", "wire/", "job/", "settings/", "worker/entry.rs", "worker/abort_panic.rs"],
+    "parent": ["error/", "sys/", "wire/", "job/", "settings/", "worker/forking/mod.rs", "worker/abort_panic.rs"],
 }
 
 # What the core decides by the system is in this table; elsewhere at most so many `cfg`s name one.

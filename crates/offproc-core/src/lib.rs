@@ -7,8 +7,10 @@
 //! both share; `sys/` is the operating system. `docs/architecture/` in the repository has the whole picture.
 #![deny(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Without forks and signals, what is there for them is not used.
+#![cfg_attr(windows, allow(dead_code))]
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(any(target_os = "linux", target_os = "android", windows)))]
 compile_error!("offproc runs on Linux so far; its docs/platforms.md says what other systems still need");
 
 mod error;

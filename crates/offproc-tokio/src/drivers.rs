@@ -2,13 +2,12 @@
 //! missing.
 
 use crate::number_of;
+use crate::watch::Watch;
 use offproc_core::PollSource;
 use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::runtime::Handle;
 
 /// Known answers, by the numbers of runtimes.
@@ -22,7 +21,7 @@ const MOST: usize = 1024;
 /// # Errors
 ///
 /// The runtime has no I/O driver, or has ended, or the system cannot watch one more descriptor.
-pub(crate) fn watch(handle: &Handle, source: PollSource) -> io::Result<AsyncFd<PollSource>> {
+pub(crate) fn watch(handle: &Handle, source: PollSource) -> io::Result<Watch> {
     let runtime = number_of(handle);
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let has_driver = known().get(&runtime).copied();
@@ -44,14 +43,9 @@ pub(crate) fn watch(handle: &Handle, source: PollSource) -> io::Result<AsyncFd<P
 }
 
 /// `None` where there is no driver.
-fn attempt(handle: &Handle, source: PollSource) -> Option<io::Result<AsyncFd<PollSource>>> {
+fn attempt(handle: &Handle, source: PollSource) -> Option<io::Result<Watch>> {
     let _entered = handle.enter();
-    let watch = || {
-        // Its replacement is unsafe, as some types can close or change their descriptor; a `PollSource` cannot.
-        #[allow(deprecated, reason = "the descriptor is owned and never changes")]
-        AsyncFd::with_interest(source, Interest::READABLE | Interest::WRITABLE)
-    };
-    catch_unwind(AssertUnwindSafe(watch)).ok()
+    catch_unwind(AssertUnwindSafe(|| Watch::new(source))).ok()
 }
 
 /// False where the process has no `epoll` descriptor but that of offproc's own reactor, so no runtime in it can have an

@@ -11,13 +11,14 @@ mod clock;
 mod drivers;
 mod running;
 mod wakers;
+#[cfg_attr(windows, path = "watch/windows.rs")]
+mod watch;
 
 use offproc_core::{ClockHold, PollSource, Readiness, Runtime, RuntimeId};
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker, ready};
-use tokio::io::unix::AsyncFd;
+use std::task::Waker;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// A tokio runtime: a given one, or the one that polls the call.
@@ -101,7 +102,7 @@ impl Runtime for Tokio {
     fn watch(&self, source: PollSource) -> io::Result<Box<dyn Readiness>> {
         let handle = self.handle().ok_or_else(|| io::Error::other("there is no tokio runtime here"))?;
         wakers::learn();
-        Ok(Box::new(TokioReadiness(drivers::watch(&handle, source)?)))
+        Ok(Box::new(drivers::watch(&handle, source)?))
     }
 
     fn drives(&self, waker: &Waker) -> bool {
@@ -116,27 +117,6 @@ impl Runtime for Tokio {
 
     fn hold_clock(&self) -> Option<ClockHold> {
         clock::hold(&self.handle()?)
-    }
-}
-
-/// tokio registers once, edge-triggered. This clears the readiness that tokio has recorded before the caller tries to
-/// read or write, so that tokio records an event which comes after the try.
-#[derive(Debug)]
-struct TokioReadiness(AsyncFd<PollSource>);
-
-impl Readiness for TokioReadiness {
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.0.poll_read_ready(cx))?.clear_ready();
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.0.poll_write_ready(cx))?.clear_ready();
-        Poll::Ready(Ok(()))
-    }
-
-    fn is_edge_triggered(&self) -> bool {
-        true
     }
 }
 

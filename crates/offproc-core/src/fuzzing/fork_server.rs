@@ -5,7 +5,7 @@ use crate::job::codec;
 use crate::sys::pairs;
 use crate::wire::fork_server::{Ended, MESSAGE, unpack};
 use crate::wire::frame::Kind;
-use crate::worker::fork_loop::receive;
+use crate::worker::forking::fork_loop::receive;
 use rustix::net::{RecvFlags, Shutdown};
 
 /// The script is the other side's messages, half of them to each.

@@ -5,16 +5,15 @@ use crate::parent::background;
 use crate::parent::channel::registered::Registered;
 use crate::parent::lookout::Lookout;
 use crate::parent::runtime::RuntimeSelector;
-use crate::sys::discard::{discard, receive_with};
+use crate::sys::discard::{discard, discard_socket, receive_with};
 use crate::sys::fork::is_forked;
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::TrackedSocket;
 use crate::sys::gifts::is_at_end;
-use crate::sys::socket::{self, Blocking, retry};
+use crate::sys::pairs;
+use crate::sys::socket::{self, Blocking, Socket, retry};
 use crate::wire::items::words::Bell;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketType, sockopt};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::task::{Context, Poll};
 
 /// How often it is read in one go. An end that rings more often is hostile.
@@ -34,23 +33,21 @@ pub(super) enum Rung {
 }
 
 impl SocketBell {
-    pub(super) fn new(socket: TrackedFd) -> Self {
+    pub(super) fn new(socket: TrackedSocket) -> Self {
         Self(Registered::new(socket))
     }
 
     /// A socket from another process, which is not trusted.
-    pub(super) fn open(socket: OwnedFd) -> io::Result<Self> {
-        let is_unix_stream = sockopt::socket_domain(&socket).is_ok_and(|domain| domain == AddressFamily::UNIX)
-            && sockopt::socket_type(&socket).is_ok_and(|kind| kind == SocketType::STREAM);
-        if is_unix_stream {
+    pub(super) fn open(socket: Socket) -> io::Result<Self> {
+        if pairs::is_of_pair(&socket) {
             Ok(Self::new(socket.into()))
         } else {
-            discard([socket]);
+            discard_socket(socket);
             Err(io::Error::new(io::ErrorKind::InvalidData, "it is not an end of a channel"))
         }
     }
 
-    pub(super) fn descriptor(&self) -> &TrackedFd {
+    pub(super) fn descriptor(&self) -> &TrackedSocket {
         self.0.descriptor()
     }
 

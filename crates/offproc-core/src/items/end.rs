@@ -9,15 +9,14 @@ use crate::job::own;
 use crate::job::reason::noted;
 use crate::role;
 use crate::sys::discard::discard;
-use crate::sys::fd_numbers::duplicate_high;
 use crate::sys::fork::generation;
+use crate::sys::gifts::{self, Gift};
 use crate::sys::ring_memory::RingMemory;
 use crate::wire::items::words::Words;
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Which end it is.
@@ -186,9 +185,9 @@ impl<S: Side> End<S> {
             }
             State::Failed(reason) => return Err(io::Error::other(reason.clone())),
         };
-        let memory = attachments::attach(link.side.memory().descriptor().as_fd());
+        let memory = attachments::attach(gifts::borrow(link.side.memory().descriptor()));
         let memory = memory.map_err(|e| about("an end of a channel could not be sent", e))?;
-        let socket = attachments::attach(link.bell.descriptor().as_fd());
+        let socket = gifts::of_socket(link.bell.descriptor()).and_then(attachments::attach);
         let socket = socket.map_err(|e| about("an end of a channel could not be sent", e))?;
         let ticket = (S::IS_SENDER, link.side.capacity(), memory, socket);
         let place: Arc<Place<S>> = Arc::clone(&self.0);
@@ -218,7 +217,7 @@ impl<S: Side> End<S> {
                 return Err(e);
             }
         };
-        let bell = SocketBell::open(out_of_the_way(socket))?;
+        let bell = SocketBell::open(gifts::into_socket(out_of_the_way(socket))?)?;
         if is_sender != S::IS_SENDER {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is the other end of the channel"));
         }
@@ -227,11 +226,11 @@ impl<S: Side> End<S> {
 }
 
 /// In a worker: under a number that a job does not close by mistake.
-fn out_of_the_way(fd: OwnedFd) -> OwnedFd {
+fn out_of_the_way(gift: Gift) -> Gift {
     if role::depth() == 0 {
-        return fd;
+        return gift;
     }
-    duplicate_high(&fd).unwrap_or(fd)
+    gifts::kept(gift)
 }
 
 impl<'de, S: Side> Deserialize<'de> for End<S> {

@@ -6,11 +6,11 @@
 use super::poll_list::{PollList, next_number};
 use super::runtime::{PollSource, Readiness, Runtime, RuntimeId};
 use crate::sys::fork::generation;
-use crate::sys::fork_registry::TrackedFd;
+use crate::sys::fork_registry::{TrackedFd, TrackedSocket};
+use crate::sys::gifts::Gift;
 use crate::sys::readiness::{self, Interest};
 use crate::sys::{counter, thread};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -21,7 +21,7 @@ static STATE: Mutex<State> = Mutex::new(State { generation: 0, interrupt: None, 
 struct State {
     generation: u32,
     /// There while the thread runs.
-    interrupt: Option<OwnedFd>,
+    interrupt: Option<Gift>,
     list: PollList,
 }
 
@@ -56,7 +56,7 @@ impl Runtime for Lookout {
 #[derive(Debug)]
 struct Watch {
     number: u64,
-    source: TrackedFd,
+    source: TrackedSocket,
 }
 
 impl Readiness for Watch {

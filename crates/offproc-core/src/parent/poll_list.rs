@@ -4,8 +4,8 @@ use crate::sys::fork_registry::TrackedFd;
 use crate::sys::readiness::Interest;
 use crate::wait_list::wake;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::AsFd;
 use rustix::io::Errno;
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 

@@ -1,13 +1,12 @@
 //! The interface of an async runtime, and the runtime that offproc has itself.
 
 use super::reactor;
-use crate::sys::fork_registry::TrackedFd;
+pub use crate::sys::poll_source::PollSource;
 use async_io::Async;
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -27,35 +26,6 @@ impl RuntimeId {
     #[must_use]
     pub const fn new(kind: &'static str, instance: u64) -> Self {
         Self { kind, instance }
-    }
-}
-
-/// What a runtime watches for readiness: the parent's end of a worker's channel, or its doorbell.
-///
-/// On Unix it is a descriptor, which never changes: it implements [`AsFd`] and [`AsRawFd`]. On other systems it will
-/// implement what the reactors there take in place of these.
-#[derive(Clone, Debug)]
-pub struct PollSource(TrackedFd);
-
-impl PollSource {
-    pub(crate) fn new(descriptor: TrackedFd) -> Self {
-        Self(descriptor)
-    }
-
-    pub(crate) fn into_descriptor(self) -> TrackedFd {
-        self.0
-    }
-}
-
-impl AsFd for PollSource {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-impl AsRawFd for PollSource {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
     }
 }
 

@@ -1,8 +1,7 @@
 //! The kinds of worker.
 #![allow(unsafe_code)]
 
-use super::launch::fork::ForkLauncher;
-use super::launch::fork_server::launcher::ForkServerLauncher;
+use super::launch::forking;
 use super::launch::launcher::Launcher;
 use super::launch::spawn::Spawn;
 use crate::error::ConfigError;
@@ -13,7 +12,8 @@ use crate::sys::{fork, fork_server};
 ///
 /// # Platform-specific behaviour
 ///
-/// `Spawn` is meant for every platform, the others for Unix. So far offproc is built and tested on Linux.
+/// `Spawn` is there on every platform. The others are for Unix: elsewhere, a context with one of them is a
+/// [`ConfigError`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WorkerType {
@@ -86,10 +86,9 @@ impl WorkerType {
     pub fn launcher(self, settings: &Settings) -> Box<dyn Launcher> {
         match self {
             Self::Spawn => Box::new(Spawn),
-            Self::ForkServer => Box::new(ForkServerLauncher::new(settings.clone())),
-            // SAFETY: the caller of `fork`, which alone makes this value, has promised what `ForkLauncher::new`
-            // requires.
-            Self::Fork(Experiment(())) => Box::new(unsafe { ForkLauncher::new() }),
+            Self::ForkServer => forking::of_fork_server(settings),
+            // SAFETY: the caller of `fork`, which alone makes this value, has promised what `of_program` requires.
+            Self::Fork(Experiment(())) => unsafe { forking::of_program() },
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Settings;
 use super::resource::Resource;
 use crate::error::ConfigError;
 use crate::job::codec;
-use crate::sys::cpu;
+use crate::sys::{cpu, limits, pipes};
 use std::borrow::Cow;
 use std::ffi::OsStr;
 
@@ -23,6 +23,7 @@ impl Settings {
         self.check_environment()?;
         self.check_surroundings()?;
         self.check_resources()?;
+        self.check_pipes()?;
         codec::encode_own(self, &mut Vec::new()).map_err(|e| ConfigError::new(e.to_string()))
     }
 
@@ -100,10 +101,24 @@ impl Settings {
         Ok(())
     }
 
+    fn check_pipes(&self) -> Result<(), ConfigError> {
+        if !pipes::ARE_SUPPORTED && self.diagnostics.keep_stderr {
+            return refused("`keep_stderr` is not there on this system so far");
+        }
+        if !pipes::ARE_SUPPORTED && self.log_forwarding.is_some() {
+            return refused("the logs of jobs cannot be forwarded on this system so far");
+        }
+        Ok(())
+    }
+
     fn check_resources(&self) -> Result<(), ConfigError> {
         let none = |wanted: Resource| {
             self.limits.resource_limits.iter().any(|(resource, most)| *resource == wanted && *most == 0)
         };
+        let limits = self.limits.resource_limits.iter().map(|(resource, _)| resource);
+        if let Some(resource) = limits.into_iter().find(|resource| !limits::are_supported(resource.limited())) {
+            return refused(format!("this system cannot limit a process by `Resource::{resource:?}`"));
+        }
         if none(Resource::AddressSpace) {
             return refused("a worker cannot start without any address space (`Resource::AddressSpace`)");
         }

@@ -1,5 +1,6 @@
 //! Resources that the system limits.
 
+use crate::sys::limits::Limited;
 use serde::{Deserialize, Serialize};
 
 /// A resource whose use by one worker can be limited; past the limit, the system refuses or kills, as each variant
@@ -20,4 +21,17 @@ pub enum Resource {
     /// Bytes of stack for the thread that runs jobs (`RLIMIT_STACK`): SIGSEGV, which kills. Threads that a job starts
     /// have stacks of the size that the job chooses, in Rust 2 MiB by default.
     Stack,
+}
+
+impl Resource {
+    pub(crate) fn limited(self) -> Limited {
+        match self {
+            Self::AddressSpace => Limited::AddressSpace,
+            Self::CpuTime => Limited::CpuTime,
+            Self::FileSize => Limited::FileSize,
+            Self::OpenFiles => Limited::OpenFiles,
+            Self::CoreSize => Limited::CoreSize,
+            Self::Stack => Limited::Stack,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Work at the orderly end of the process.
 
-use super::syscall;
+use super::calls;
 use std::sync::OnceLock;
 
 static HOOK: OnceLock<fn()> = OnceLock::new();
@@ -9,7 +9,7 @@ static HOOK: OnceLock<fn()> = OnceLock::new();
 /// one.
 pub(crate) fn register(hook: fn()) {
     if HOOK.set(hook).is_ok() {
-        syscall::atexit(run);
+        calls::atexit(run);
     }
 }
 

@@ -4,7 +4,7 @@
 //! names up then: it finds an address from another process by its module, at the place where it has loaded that itself.
 #![allow(unsafe_code)]
 
-use super::{environment, loaded};
+use super::{environment, image};
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
@@ -87,16 +87,9 @@ pub(crate) fn modules() -> Cow<'static, [Module]> {
     BEFORE_FORK.get().map_or_else(|| loaded().into(), |modules| modules.into())
 }
 
-/// `dl_iterate_phdr`: the modules loaded in this process.
+/// The modules loaded in this process.
 pub(crate) fn loaded() -> Vec<Module> {
-    let mut modules: Vec<Module> = Vec::new();
-    loaded::find(|object| {
-        // The executable is the first one.
-        let name = if modules.is_empty() { "".into() } else { String::from_utf8_lossy(object.name()) };
-        modules.push(Module { name: name.into_owned(), base: object.base(), code: object.code().collect() });
-        None::<()>
-    });
-    modules
+    image::modules().into_iter().map(|(name, base, code)| Module { name, base, code }).collect()
 }
 
 /// The functions at a return address of this process, a line for each: several may be inlined in one.

@@ -2,6 +2,7 @@
 //!
 //! Killing and waiting are behind two small traits, so that a fake can test the races: see `parent/process/races.rs`.
 
+use super::limits::Limited;
 use super::reap::Reaped;
 use crate::sync::Mutex;
 use std::fmt;
@@ -70,6 +71,14 @@ impl Extent {
     pub(crate) fn of(kill_tree: bool) -> Self {
         if kill_tree { Self::Group } else { Self::Process }
     }
+}
+
+/// What holds for a process from its start, as far as its parent, and not it itself, has to see to that.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) extent: Extent,
+    /// And how much of it, in the unit of each.
+    pub(crate) limits: Vec<(Limited, u64)>,
 }
 
 /// A child process that has been started and not yet been waited for.

@@ -42,6 +42,11 @@ pub(crate) fn discard(descriptors: impl IntoIterator<Item = OwnedFd>) {
     enqueue(descriptors.into_iter().map(|descriptor| Thing::Descriptor(calm(descriptor))).collect());
 }
 
+/// Closes a socket from a worker, on a thread of their own.
+pub(crate) fn discard_socket(socket: OwnedFd) {
+    discard([socket]);
+}
+
 /// `recvmsg`: receives bytes, and the descriptors that came with them, which are added to the others; how many bytes
 /// came. Discards descriptors that there is no place for.
 pub(crate) fn receive_with(

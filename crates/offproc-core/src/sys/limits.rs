@@ -55,6 +55,11 @@ impl Limited {
     }
 }
 
+/// Whether the system can limit a process so.
+pub(crate) fn are_supported(_: Limited) -> bool {
+    true
+}
+
 /// `setrlimit`: limits this process, and what it starts, for good. Only downwards: never above what it may have now.
 pub(crate) fn lower(limited: Limited, most: u64) -> rustix::io::Result<()> {
     let resource = limited.resource();

@@ -23,22 +23,32 @@
 /// A process that can be killed and waited for.
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "process/pidfd.rs")]
 #[cfg_attr(offproc_portable, path = "process/portable.rs")]
+#[cfg_attr(windows, path = "process/handle.rs")]
 pub(crate) mod process;
 
 /// What ends a worker when its parent ends.
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "lifeline/sigio.rs")]
 #[cfg_attr(offproc_portable, path = "lifeline/watcher.rs")]
+#[cfg_attr(windows, path = "lifeline/job.rs")]
 pub(crate) mod lifeline;
 
 /// Pairs of connected sockets, and pipes.
 #[cfg_attr(unix, path = "socket/socketpair.rs")]
+#[cfg_attr(windows, path = "socket/loopback.rs")]
 pub(crate) mod pairs;
+
+/// What calls on a socket are passed, and what they return.
+#[cfg_attr(unix, path = "socket/flags.rs")]
+#[cfg_attr(windows, path = "socket/winsock_flags.rs")]
+mod socket_flags;
 
 /// Descriptors that go with bytes.
 #[cfg_attr(unix, path = "gifts/rights.rs")]
+#[cfg_attr(windows, path = "gifts/none.rs")]
 pub(crate) mod gifts;
 
 /// Memory that can be sent to another process.
+#[cfg(unix)]
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "memory/memfd.rs")]
 #[cfg_attr(offproc_portable, path = "memory/none.rs")]
 mod memory_file;
@@ -46,84 +56,143 @@ mod memory_file;
 /// A counter that one process adds to and another takes from.
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "wake/eventfd.rs")]
 #[cfg_attr(offproc_portable, path = "wake/pipe.rs")]
+#[cfg_attr(windows, path = "wake/none.rs")]
 pub(crate) mod counter;
 
 /// The executable as it is loaded: the place of its code, its constructors, the identity of its build.
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "image/elf.rs")]
+#[cfg_attr(windows, path = "image/pe.rs")]
 pub(crate) mod image;
+#[cfg(unix)]
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "image/loaded.rs")]
 mod loaded;
 
+#[path = "image/fingerprint.rs"]
+mod fingerprint;
+
 /// Who is at the other end of a socket.
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "peer/linux.rs")]
+#[cfg_attr(windows, path = "peer/pipe.rs")]
 pub(crate) mod peer;
+
+/// What a runtime waits for.
+#[cfg_attr(unix, path = "poll_source/descriptor.rs")]
+#[cfg_attr(windows, path = "poll_source/socket.rs")]
+pub(crate) mod poll_source;
+
+/// What a worker changes about itself.
+#[cfg_attr(unix, path = "surroundings/unix.rs")]
+#[cfg_attr(windows, path = "surroundings/windows.rs")]
+pub(crate) mod surroundings;
+
+/// Pipes from a worker.
+#[cfg_attr(unix, path = "pipes/unix.rs")]
+#[cfg_attr(windows, path = "pipes/none.rs")]
+pub(crate) mod pipes;
 
 /// How a worker that is a program of its own gets its connection.
 #[cfg_attr(unix, path = "handover/stdin.rs")]
+#[cfg_attr(windows, path = "handover/pipe.rs")]
 pub(crate) mod handover;
 
 /// CPU time and memory of processes.
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "usage/procfs.rs")]
+#[cfg_attr(windows, path = "usage/windows.rs")]
 pub(crate) mod usage;
 
-/// What a process changes about itself.
-#[cfg_attr(unix, path = "surroundings/unix.rs")]
-pub(crate) mod surroundings;
-
 /// Flags that not every system has.
+#[cfg(unix)]
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "flags/linux.rs")]
 mod flags;
 
 /// What a fork server waits for, and how it announces a worker.
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "fork_server/pidfd.rs")]
 #[cfg_attr(offproc_portable, path = "fork_server/portable.rs")]
+#[cfg_attr(windows, path = "fork_server/none.rs")]
 pub(crate) mod fork_server;
 
 /// How a process has ended.
 #[cfg_attr(unix, path = "status/signals.rs")]
+#[cfg_attr(windows, path = "status/exit_code.rs")]
 pub(crate) mod status;
 
 /// The codes of the signals of faults.
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "status/linux_codes.rs")]
+#[cfg_attr(windows, path = "status/no_codes.rs")]
 pub(crate) mod fault_codes;
 
 /// What a terminal's keys and the system's requests to end do to a worker.
 #[cfg_attr(unix, path = "interrupt/signals.rs")]
+#[cfg_attr(windows, path = "interrupt/console.rs")]
 pub(crate) mod signals;
 
 // ---- Concepts with one mechanism so far
 
 pub(crate) mod at_exit;
 pub(crate) mod backtrace;
+#[cfg_attr(unix, path = "calls/unix.rs")]
+#[cfg_attr(windows, path = "calls/windows.rs")]
+mod calls;
 pub(crate) mod child;
+#[cfg_attr(windows, path = "clock/windows.rs")]
 pub(crate) mod clock;
+#[cfg_attr(windows, path = "cpu/windows.rs")]
 pub(crate) mod cpu;
+#[cfg_attr(windows, path = "discard/at_once.rs")]
 pub(crate) mod discard;
+#[cfg_attr(windows, path = "environment/windows.rs")]
 pub(crate) mod environment;
+#[cfg_attr(windows, path = "executable/windows.rs")]
 pub(crate) mod executable;
+#[cfg_attr(windows, path = "faults/exception.rs")]
 pub(crate) mod faults;
+#[cfg_attr(windows, path = "fd_numbers/none.rs")]
 pub(crate) mod fd_numbers;
+mod flusher;
+#[cfg_attr(windows, path = "fork/none.rs")]
 pub(crate) mod fork;
+#[cfg_attr(windows, path = "fork_registry/unforked.rs")]
 pub(crate) mod fork_registry;
+#[cfg_attr(windows, path = "huge_pages/none.rs")]
 pub(crate) mod huge_pages;
+#[cfg_attr(windows, path = "leftovers/none.rs")]
 pub(crate) mod leftovers;
+#[cfg_attr(windows, path = "limits/none.rs")]
 pub(crate) mod limits;
+#[cfg(unix)]
 pub(crate) mod mappings;
+#[cfg_attr(windows, path = "oom/none.rs")]
 pub(crate) mod oom;
+#[cfg(unix)]
 pub(crate) mod random;
 pub(crate) mod readiness;
 pub(crate) mod reap;
+#[cfg_attr(windows, path = "rights/none.rs")]
 pub(crate) mod rights;
+#[cfg_attr(windows, path = "memory/no_rings.rs")]
 pub(crate) mod ring_memory;
+#[cfg_attr(windows, path = "scheduling/none.rs")]
 pub(crate) mod scheduling;
+#[cfg_attr(windows, path = "memory/heap.rs")]
 pub(crate) mod sealed;
+#[cfg_attr(windows, path = "memory/no_slot.rs")]
 pub(crate) mod shared_memory;
 pub(crate) mod socket;
+#[cfg_attr(windows, path = "spawn/windows.rs")]
 pub(crate) mod spawn;
 pub(crate) mod stack;
+#[cfg_attr(windows, path = "standard/windows.rs")]
 pub(crate) mod standard;
+#[cfg_attr(windows, path = "stderr/windows.rs")]
 pub(crate) mod stderr;
+#[cfg_attr(windows, path = "stdio/windows.rs")]
 pub(crate) mod stdio;
+#[cfg_attr(unix, path = "symbols/elf.rs")]
+#[cfg_attr(windows, path = "symbols/coff.rs")]
+mod symbol_table;
 pub(crate) mod symbols;
+#[cfg(unix)]
 mod syscall;
 pub(crate) mod thread;
+#[cfg(windows)]
+mod win32;

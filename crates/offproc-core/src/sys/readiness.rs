@@ -1,10 +1,10 @@
 //! Waiting for one descriptor, on the calling thread.
 
-use super::syscall::select_one;
+use super::calls::select_one;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::AsFd;
 use rustix::io::Errno;
 use std::io;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// What to wait for.

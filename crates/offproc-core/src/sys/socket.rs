@@ -1,11 +1,12 @@
 //! Bytes over a connected socket, without descriptors: see `gifts` for those.
 
+use super::socket_flags::{DONT_WAIT_TO_RECEIVE, DONT_WAIT_TO_SEND, GONE, NO_MEMORY, NO_SIGNAL};
+use rustix::fd::AsFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
-use std::os::fd::AsFd;
 
 /// A connected socket.
-pub(crate) use std::os::fd::OwnedFd as Socket;
+pub(crate) use rustix::fd::OwnedFd as Socket;
 
 /// A connection is reset if its other end is closed with bytes in it that were not read, and for no other reason: a
 /// fact of Linux's Unix sockets. A TCP connection can be reset with all of them read.
@@ -24,15 +25,15 @@ impl Blocking {
     /// `MSG_NOSIGNAL`: the other end may be closed, which must not end this process.
     pub(super) fn to_send(self) -> SendFlags {
         match self {
-            Self::Yes => SendFlags::NOSIGNAL,
-            Self::No => SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+            Self::Yes => NO_SIGNAL,
+            Self::No => NO_SIGNAL.union(DONT_WAIT_TO_SEND),
         }
     }
 
     pub(super) fn to_receive(self) -> RecvFlags {
         match self {
             Self::Yes => RecvFlags::empty(),
-            Self::No => RecvFlags::DONTWAIT,
+            Self::No => DONT_WAIT_TO_RECEIVE,
         }
     }
 }
@@ -50,17 +51,22 @@ pub(crate) enum Unsent {
 }
 
 impl Unsent {
-    pub(crate) const NO_MEMORY: Self = Self::Refused(Errno::NOMEM);
+    pub(crate) const NO_MEMORY: Self = Self::Refused(NO_MEMORY);
 }
 
 impl From<Errno> for Unsent {
     fn from(e: Errno) -> Self {
         match e {
             Errno::AGAIN => Self::Full,
-            Errno::PIPE | Errno::CONNRESET => Self::Gone,
+            e if is_gone(e) => Self::Gone,
             e => Self::Refused(e),
         }
     }
+}
+
+/// The error of a call on a connection whose other end is gone.
+pub(crate) fn is_gone(e: Errno) -> bool {
+    GONE.contains(&e)
 }
 
 /// Again, for as long as a signal interrupts it.
@@ -75,12 +81,13 @@ pub(crate) fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, 
 
 /// `send(MSG_NOSIGNAL)`: how many bytes went.
 pub(crate) fn send(socket: impl AsFd, bytes: &[u8], blocking: Blocking) -> Result<usize, Errno> {
-    retry(|| rustix::net::send(&socket, bytes, blocking.to_send()))
+    let socket = socket.as_fd();
+    retry(|| rustix::net::send(socket, bytes, blocking.to_send()))
 }
 
 /// `recv(MSG_PEEK | MSG_DONTWAIT)`: what comes next, which stays there.
 pub(crate) fn peek(socket: impl AsFd, space: &mut [u8]) -> Result<usize, Errno> {
-    rustix::net::recv(socket, space, RecvFlags::PEEK | RecvFlags::DONTWAIT).map(|(count, _)| count)
+    rustix::net::recv(socket, space, RecvFlags::PEEK | DONT_WAIT_TO_RECEIVE).map(|(count, _)| count)
 }
 
 /// `shutdown(SHUT_WR)`: the other side finds the end behind what was sent.

@@ -37,6 +37,9 @@ fn wait_for_end(thread: rustix::thread::Pid) {
     }
 }
 
+/// The command's process is to lead a group of its own: on this system it sees to that itself.
+pub(crate) fn in_own_group(_: &mut Command) {}
+
 /// Starts the command, on a passing thread. Descriptors of the program that are not close-on-exec are not in the new
 /// process.
 ///

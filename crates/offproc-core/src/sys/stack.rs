@@ -1,6 +1,6 @@
 //! The stack of the calling thread: how deep it is, and whether there is room for more.
 
-use super::syscall;
+use super::calls;
 use std::ops::Range;
 
 /// Every thread has at least this much, whatever the system reports.
@@ -30,7 +30,7 @@ pub(crate) fn has_room(start: usize) -> bool {
     }
 }
 
-/// `pthread_getattr_np`: its lowest address, as far as it may grow, and its end.
+/// Its lowest address, as far as it may grow, and its end.
 pub(crate) fn of_this_thread() -> Option<Range<usize>> {
-    syscall::pthread_getstack()
+    calls::stack()
 }

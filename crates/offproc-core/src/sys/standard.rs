@@ -1,6 +1,7 @@
 //! The descriptors of the standard streams.
 
 use super::fd_numbers::open_above_standard;
+use super::gifts::Gift;
 use super::pairs::pair;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::fcntl_getfd;
@@ -21,6 +22,11 @@ pub(crate) fn restore_standard() -> io::Result<()> {
     Ok(())
 }
 
+/// `dup2`: what this process writes to stderr goes there.
+pub(crate) fn replace_stderr(pipe: Gift) -> io::Result<()> {
+    Ok(rustix::stdio::dup2_stderr(pipe)?)
+}
+
 /// `open("/dev/null")`: nothing to read from or write to.
 pub(crate) fn nothing() -> io::Result<OwnedFd> {
     let null = || Ok([open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?]);
@@ -29,9 +35,4 @@ pub(crate) fn nothing() -> io::Result<OwnedFd> {
         // Without /dev: a socket whose other end is closed is as empty.
         Err(_) => pair()?.0.into_owned(),
     }
-}
-
-/// `dup2`: from here on this process writes to another stderr.
-pub(crate) fn replace_stderr(stderr: OwnedFd) -> io::Result<()> {
-    Ok(rustix::stdio::dup2_stderr(stderr)?)
 }

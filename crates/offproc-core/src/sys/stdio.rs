@@ -5,19 +5,15 @@
 //! threads, a thread of our own takes the locks, and the caller waits for it for a limited time.
 #![allow(unsafe_code)]
 
+use super::flusher::{Flusher, PATIENCE, STACK};
 use super::fork::is_forked;
 use super::thread;
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
-
-/// How long an answer waits for a lock that another thread holds.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// Set here, as std would otherwise read an environment variable for it, under a lock.
-const STACK: usize = 128 << 10;
 
 /// Whether std's lock on stdout was held at the fork that made this process, by a thread that is not here.
 static IS_LOST: AtomicBool = AtomicBool::new(false);
@@ -50,7 +46,7 @@ pub(crate) fn enter_sandbox() {
             has_one_thread() == Some(false)
         });
         if has_others {
-            FLUSHER.with_borrow_mut(|flusher| flusher.start().is_some());
+            FLUSHER.with_borrow_mut(Flusher::start);
         }
         TELLS_THREADS.store(false, Ordering::Relaxed);
     }
@@ -91,48 +87,9 @@ fn flush_here() {
     c::flush();
 }
 
-/// A thread that flushes, once it was needed.
-#[derive(Default)]
-struct Flusher {
-    thread: Option<(SyncSender<()>, Receiver<()>)>,
-    is_late: bool,
-}
-
 thread_local! {
     // Of the thread that runs jobs, as the thread in a fork of the process must not use another's.
-    static FLUSHER: RefCell<Flusher> = const { RefCell::new(Flusher { thread: None, is_late: false }) };
-}
-
-impl Flusher {
-    fn start(&mut self) -> Option<&(SyncSender<()>, Receiver<()>)> {
-        if self.thread.is_none() {
-            let (request, requests) = sync_channel(1);
-            let (done, is_done) = sync_channel(1);
-            let serve = move || {
-                while requests.recv().is_ok() {
-                    flush_here();
-                    if done.send(()).is_err() {
-                        return;
-                    }
-                }
-            };
-            thread::start("offproc-flush", Some(STACK), serve).ok()?;
-            self.thread = Some((request, is_done));
-        }
-        self.thread.as_ref()
-    }
-
-    /// Only one job waits for a late thread: the next one does not wait for it again.
-    fn flush(&mut self) -> bool {
-        let was_late = self.is_late;
-        let Some((request, is_done)) = self.start() else { return false };
-        if was_late && is_done.try_recv() == Err(TryRecvError::Empty) {
-            return false;
-        }
-        let in_time = request.send(()).is_ok() && is_done.recv_timeout(PATIENCE).is_ok();
-        self.is_late = !in_time;
-        in_time
-    }
+    static FLUSHER: RefCell<Flusher> = const { RefCell::new(Flusher::new(flush_here)) };
 }
 
 /// Whether no other thread can hold a lock; `None` if that is not known.
@@ -142,8 +99,7 @@ fn has_one_thread() -> Option<bool> {
     }
     if IS_SANDBOXED.load(Ordering::Relaxed) {
         // If the C library shows one, a job has started it, so the sandbox allows threads.
-        let has_others =
-            TELLS_THREADS.load(Ordering::Relaxed) || FLUSHER.with_borrow(|flusher| flusher.thread.is_some());
+        let has_others = TELLS_THREADS.load(Ordering::Relaxed) || FLUSHER.with_borrow(Flusher::has_started);
         return Some(!has_others);
     }
     // The directory has a link to itself, one from above, and one for each thread.

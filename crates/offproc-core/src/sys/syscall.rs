@@ -9,7 +9,7 @@ use rustix::event::{FdSetElement, Timespec, fd_set_insert, fd_set_num_elements, 
 use rustix::io::Errno;
 use rustix::mm::{Advice, madvise};
 use rustix::process::{Pid, Resource};
-use std::ffi::{c_int, c_long, c_uint};
+use std::ffi::{CStr, c_int, c_long, c_uint};
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -210,7 +210,7 @@ pub(super) fn has_thread(thread: Pid) -> bool {
 
 /// `pthread_getattr_np(pthread_self())` and `pthread_attr_getstack`: the stack of the calling thread, from its lowest
 /// address, as far as it may grow, to its end.
-pub(super) fn pthread_getstack() -> Option<Range<usize>> {
+pub(super) fn stack() -> Option<Range<usize>> {
     if cfg!(miri) {
         return None; // it has no such function
     }
@@ -226,6 +226,11 @@ pub(super) fn pthread_getstack() -> Option<Range<usize>> {
         libc::pthread_attr_destroy(&raw mut attributes);
         (known == 0).then(|| start.addr()..start.addr() + size)
     }
+}
+
+/// `prctl(PR_SET_NAME)`: the name of the calling thread. That of the first one is what `ps` shows for the process.
+pub(super) fn set_name(name: &CStr) {
+    let _ = rustix::thread::set_name(name);
 }
 
 // ---- Rights

@@ -1,5 +1,6 @@
 //! Starting a thread.
 
+use super::calls;
 use std::ffi::CStr;
 use std::io;
 use std::thread::{Builder, JoinHandle};
@@ -29,5 +30,5 @@ fn boxed(name: &str, stack: Option<usize>, work: Box<dyn FnOnce() + Send>) -> io
 
 /// The name of the calling thread, which tools show; of the process, where it is the first one.
 pub(crate) fn set_own_name(name: &CStr) {
-    let _ = rustix::thread::set_name(name);
+    calls::set_name(name);
 }

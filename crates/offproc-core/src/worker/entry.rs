@@ -3,12 +3,10 @@
 use super::life::live;
 use crate::job::codec;
 use crate::role::{self, EXIT_REFUSED};
-use crate::sys::backtrace::{self, Module};
 use crate::sys::fork::exit_at_once;
 use crate::sys::image::is_in_executable;
-use crate::sys::socket::{self, Blocking, Socket};
-use crate::sys::spawn::close_all_but;
-use crate::sys::{environment, executable, fd_numbers, handover, lifeline, signals, standard, stderr, stdio, usage};
+use crate::sys::socket::Socket;
+use crate::sys::{environment, executable, handover, signals, stderr, usage};
 use crate::wire::frame::{self, Kind};
 use crate::wire::marker::{self, Addressee, MARKER};
 use std::io;
@@ -47,37 +45,12 @@ pub(crate) fn enter(before: &mut dyn FnMut()) {
     }
 }
 
-/// Serves and exits in a process that the program, or a fork server that has passed the credential check, has forked
-/// for this, with these `modules` loaded.
-pub(crate) fn enter_forked(control: Socket, modules: Vec<Module>) -> ! {
-    signals::reset();
-    backtrace::set_modules(modules);
-    let arranged = fd_numbers::duplicate_high(&control).and_then(|high| {
-        standard::restore_standard()?;
-        stdio::forget_inherited();
-        Ok(high)
-    });
-    match arranged {
-        Ok(high) => {
-            drop(control);
-            // It has inherited all descriptors of the program, close-on-exec or not.
-            lifeline::release();
-            close_all_but(&high);
-            live(high, 0, &mut || {})
-        }
-        Err(e) => {
-            let _ = socket::send(&control, &refusal(&not_arranged(&e)), Blocking::Yes);
-            exit_at_once(EXIT_REFUSED)
-        }
-    }
-}
-
-fn not_arranged(e: &io::Error) -> String {
+pub(super) fn not_arranged(e: &io::Error) -> String {
     format!("its descriptors could not be moved ({e})")
 }
 
 /// The reason why this process is not its parent's worker, as a frame.
-fn refusal(reason: &str) -> Vec<u8> {
+pub(super) fn refusal(reason: &str) -> Vec<u8> {
     let mut frame = frame::begin();
     let _ = codec::encode_to(reason, &mut frame);
     frame::finish(Kind::Refused, &mut frame);

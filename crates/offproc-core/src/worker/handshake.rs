@@ -15,9 +15,8 @@ use crate::role::{self, EXIT_REFUSED};
 use crate::settings::Settings;
 use crate::settings::start::Start;
 use crate::sys::child::Extent;
-use crate::sys::fd_numbers::duplicate_high;
 use crate::sys::fork::{SingleThreaded, claim_channel, exit_at_once};
-use crate::sys::gifts::Gift;
+use crate::sys::gifts::{self, Gift};
 use crate::sys::image::Image;
 use crate::sys::lifeline::{self, Hold, Starter};
 use crate::sys::shared_memory::SharedMemory;
@@ -120,7 +119,8 @@ fn fork_server(
     // If the program was started with it ignored, the fork server could not get its workers' status.
     signals::keep_status_of_children();
     channel.send(Kind::Ready, welcome)?;
-    let requests = duplicate_high(descriptors.next().ok_or(io::ErrorKind::InvalidInput)?)?;
+    let requests = gifts::keep(descriptors.next().ok_or(io::ErrorKind::InvalidInput)?)?;
+    let requests = gifts::into_socket(requests)?;
     Ok(Stage::ForkServer(ReadyForkServer { alone, requests, extent, _channel: channel }))
 }
 
@@ -285,6 +285,6 @@ fn share(descriptors: &mut vec::IntoIter<Gift>) -> io::Result<Shared> {
     let (Some(memory), Some(doorbell)) = (descriptors.next(), descriptors.next()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    let memory = SharedMemory::open(duplicate_high(memory)?)?;
-    Ok(Shared { memory, doorbell: duplicate_high(doorbell)? })
+    let memory = SharedMemory::open(gifts::keep(memory)?)?;
+    Ok(Shared { memory, doorbell: gifts::keep(doorbell)? })
 }

@@ -1,6 +1,6 @@
 //! The life of a worker process, from stage to stage.
 
-use super::fork_loop::fork_loop;
+use super::forking::fork_loop;
 use super::handshake::handshake;
 use super::job_loop::job_loop;
 use super::stage::Stage;

@@ -7,14 +7,12 @@
 use crate::error::about;
 use crate::job::trampoline::Callback;
 use crate::role::depth;
-use crate::sys::fd_numbers::duplicate_high;
-use crate::sys::readiness::{self, Interest};
-use crate::sys::{counter, fork};
+use crate::sys::gifts::{self, Gift};
+use crate::sys::{counter, fork, pipes};
 use crate::wire::hello::{DEEPEST, Logs};
 use crate::wire::log::{HEADER, MAX_LOG_RECORD, header, next_job};
 use rustix::io::Errno;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -31,8 +29,8 @@ static JOB: AtomicU32 = AtomicU32::new(0);
 
 #[derive(Debug)]
 struct LogWriter {
-    pipe: OwnedFd,
-    dropped: OwnedFd,
+    pipe: Gift,
+    dropped: Gift,
     level_changed: fn(),
     state: Mutex<State>,
 }
@@ -52,11 +50,11 @@ pub(super) struct InitHooks {
 }
 
 /// From here on, records go to the program.
-pub(super) fn open(logs: &Logs, pipe: OwnedFd, dropped: OwnedFd) -> io::Result<InitHooks> {
+pub(super) fn open(logs: &Logs, pipe: Gift, dropped: Gift) -> io::Result<InitHooks> {
     let hook = |hook: Callback<fn()>| hook.get().map_err(io::Error::other);
     let writer = LogWriter {
-        pipe: duplicate_high(pipe)?,
-        dropped: duplicate_high(dropped)?,
+        pipe: gifts::keep(pipe)?,
+        dropped: gifts::keep(dropped)?,
         level_changed: hook(logs.level_changed)?,
         state: Mutex::default(),
     };
@@ -173,7 +171,7 @@ impl LogWriter {
     fn write_some(&self, bytes: &[u8], state: &mut State) -> Option<usize> {
         let mut deadline = None;
         loop {
-            match rustix::io::write(&self.pipe, bytes) {
+            match pipes::write(&self.pipe, bytes) {
                 Ok(count) => {
                     state.is_stuck = false;
                     return Some(count);
@@ -181,7 +179,7 @@ impl LogWriter {
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) if !state.is_stuck => {
                     let deadline = *deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
-                    let has_room = readiness::wait(&self.pipe, Interest::Writable, Some(deadline));
+                    let has_room = pipes::wait_for_room(&self.pipe, deadline);
                     state.is_stuck = !has_room.unwrap_or(false);
                 }
                 Err(_) => return None,

@@ -4,10 +4,12 @@ pub(crate) mod abort_panic;
 pub(crate) mod channel;
 // Miri runs constructors without arguments, and has no workers.
 #[cfg(all(feature = "auto-init", not(miri)))]
+#[cfg_attr(windows, path = "constructor/pe.rs")]
 mod constructor;
 mod cpu_placement;
 pub(crate) mod entry;
-pub(crate) mod fork_loop;
+#[cfg_attr(windows, path = "forking/none.rs")]
+pub(crate) mod forking;
 mod handshake;
 pub(crate) mod index;
 mod items;

@@ -1,11 +1,9 @@
 //! What a worker changes about itself before its first job.
 
 use crate::error::about;
-use crate::settings::resource::Resource;
 use crate::settings::signals::Signals;
 use crate::settings::surroundings::Surroundings;
 use crate::sys::gifts::Gift;
-use crate::sys::limits::Limited;
 use crate::sys::{cpu, environment, lifeline, limits, oom, signals, surroundings};
 use crate::wire::hello::{Hello, Inherited, Role};
 use std::io;
@@ -44,7 +42,7 @@ pub(super) fn apply(hello: &Hello, directory: Option<Gift>) -> io::Result<()> {
     environment::change(inherited.chain(&settings.surroundings.environment));
     change(&settings.surroundings)?;
     for (resource, most) in &settings.limits.resource_limits {
-        limits::lower(limited(*resource), *most)
+        limits::lower(resource.limited(), *most)
             .map_err(|e| about(format_args!("its resource limit {resource:?} could not be set to {most}"), e))?;
     }
     // After the limit on the stack, which it has to know.
@@ -85,15 +83,4 @@ fn inherit(inherited: &Inherited, directory: Option<Gift>) -> io::Result<()> {
     }
     inherited.scheduling.adopt();
     Ok(())
-}
-
-fn limited(resource: Resource) -> Limited {
-    match resource {
-        Resource::AddressSpace => Limited::AddressSpace,
-        Resource::CpuTime => Limited::CpuTime,
-        Resource::FileSize => Limited::FileSize,
-        Resource::OpenFiles => Limited::OpenFiles,
-        Resource::CoreSize => Limited::CoreSize,
-        Resource::Stack => Limited::Stack,
-    }
 }

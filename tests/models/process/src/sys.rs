@@ -7,6 +7,11 @@ pub(crate) mod reap;
 #[path = "../../../../crates/offproc-core/src/sys/status/signals.rs"]
 pub(crate) mod status;
 
+pub(crate) mod limits {
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum Limited {}
+}
+
 pub(crate) mod fork {
     pub(crate) fn is_forked() -> bool {
         false

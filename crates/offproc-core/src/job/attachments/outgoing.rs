@@ -218,6 +218,7 @@ impl Outgoing {
         if matches!(self.sharing, Sharing::None) {
             return Err(io::Error::other(IN_AN_ITEM));
         }
+        gifts::may_travel()?;
         let descriptors = &mut self.things().descriptors;
         if descriptors.len() >= MAX_FDS {
             return Err(io::Error::other(format!(

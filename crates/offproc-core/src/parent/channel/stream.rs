@@ -151,7 +151,7 @@ impl ParentStream {
                 Err(Errno::CONNRESET) if self.reset_means_unread && self.out.is_unread() => {
                     return Err(FrameEvent::NotTaken);
                 }
-                Err(Errno::CONNRESET | Errno::PIPE) => return Err(FrameEvent::HungUp),
+                Err(e) if socket::is_gone(e) => return Err(FrameEvent::HungUp),
                 Err(e) => return Err(FrameEvent::Violation(io::Error::from(e).to_string())),
             }
         }

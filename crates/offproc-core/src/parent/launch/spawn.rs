@@ -5,9 +5,10 @@ use crate::error::about;
 use crate::parent::process::supervised::Process;
 use crate::parent::runtime::{BoxFuture, RuntimeSelector};
 use crate::settings::Settings;
-use crate::sys::child::Child;
+use crate::settings::signals::Signals;
+use crate::sys::child::{Child, Extent, Terms};
 use crate::sys::handover::Handover;
-use crate::sys::spawn::spawn_without_descriptors;
+use crate::sys::spawn::{in_own_group, spawn_without_descriptors};
 use crate::sys::{environment, executable};
 use crate::wire::marker::{self, MARKER};
 use std::io;
@@ -55,6 +56,9 @@ fn launch(settings: &Settings) -> io::Result<Launched> {
         };
     }
     command.env(MARKER, marker::ours());
+    if settings.surroundings.signals == Signals::OwnGroup {
+        in_own_group(&mut command);
+    }
     let handover = Handover::begin(&mut command, worker_control)?;
     let (mut started, rights) = with_rights(|| {
         let spawned = if settings.surroundings.inherit_descriptors {
@@ -66,8 +70,14 @@ fn launch(settings: &Settings) -> io::Result<Launched> {
     })?;
     let given = handover.finish(&mut started);
     let child = Child::of_spawned(started)?;
-    let bound = lifeline.bind(&child);
+    let bound = lifeline.bind(&child, &terms(settings));
     let process = KillGuard(Process::adopt(child));
     given.and(bound).map_err(|e| about("its connection could not be given to it", e))?;
     Ok(Launched::new(process, control, lifeline, worker_lifeline, rights))
+}
+
+/// What the parent has to see to.
+fn terms(settings: &Settings) -> Terms {
+    let limits = settings.limits.resource_limits.iter().map(|(resource, most)| (resource.limited(), *most));
+    Terms { extent: Extent::of(settings.shutdown.kill_tree), limits: limits.collect() }
 }

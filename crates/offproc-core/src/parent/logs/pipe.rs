@@ -10,14 +10,12 @@ use super::open_pipes::{OpenPipe, WriterEnd};
 use crate::parent::background::{BackgroundExecutor, is_background_thread_itself};
 use crate::settings::log_forwarding::{LogForwarding, LogSink};
 use crate::sys::fork_registry::{TrackedFd, TrackedGift};
-use crate::sys::pairs;
-use crate::sys::{counter, stderr};
+use crate::sys::{counter, pipes, stderr};
 use crate::wait_list::wake;
 use crate::wire::log::{self, Next, Run};
 use async_io::Async;
 use atomic_waker::AtomicWaker;
 use futures_lite::future;
-use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use std::future::poll_fn;
 use std::io;
@@ -25,8 +23,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll};
 
-/// The capacity of a pipe in bytes, with pages of the usual size.
-const PIPE: usize = 64 << 10;
 /// How much to read at first: most jobs log little.
 const FIRST: usize = 4096;
 /// How many rounds there are after the worker's end: it may have made its pipe larger, and processes that it has
@@ -77,11 +73,9 @@ impl LogPipe {
     }
 
     pub(crate) fn new(forwarding: &LogForwarding) -> io::Result<(Self, WorkerEnds)> {
-        let (ours, theirs) = pairs::pipe()?;
-        pairs::set_nonblocking(&theirs)?;
+        let (ours, theirs, capacity) = pipes::non_blocking()?;
         let (dropped, their_dropped) = counter::open()?;
         let end = Arc::<WriterEnd>::default();
-        let capacity = pairs::pipe_size(&ours).map_or(PIPE, |size| size.max(PIPE));
         let pipe = Self {
             pipe: Async::new(ours)?,
             dropped,
@@ -285,8 +279,8 @@ impl Reader {
     fn take_in(&mut self, pipe: &LogPipe) -> Found {
         let mut taken = 0;
         loop {
-            self.bytes.reserve(if taken == 0 { FIRST } else { PIPE });
-            match rustix::io::read(pipe.pipe.get_ref(), spare_capacity(&mut self.bytes)) {
+            self.bytes.reserve(if taken == 0 { FIRST } else { pipes::USUAL });
+            match pipes::read(pipe.pipe.get_ref(), &mut self.bytes) {
                 Ok(0) => return Found::Closed,
                 Ok(count) => {
                     taken += count;

@@ -32,7 +32,7 @@ impl WorkerProcess {
     /// The CPU time it has used, all its threads together; `None` once it has ended.
     #[must_use]
     pub fn cpu_time(&self) -> Option<Duration> {
-        self.0.child()?.measure(|child| usage::cpu_time(child.pid()))
+        self.0.child()?.measure(|child| usage::cpu_time(child.handle()))
     }
 
     /// Its resident memory, in bytes; `None` once it has ended, and if the system does not report it.

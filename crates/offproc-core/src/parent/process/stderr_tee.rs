@@ -8,7 +8,7 @@
 use super::printer;
 use crate::parent::background::BackgroundExecutor;
 use crate::sys::fork_registry::{TrackedFd, TrackedGift};
-use crate::sys::pairs;
+use crate::sys::pipes;
 use async_io::{Async, Timer};
 use futures_lite::future;
 use rustix::io::Errno;
@@ -51,7 +51,7 @@ impl Tee {
     pub(crate) fn open() -> io::Result<(Arc<Self>, TrackedGift)> {
         PRINTER.ensure()?;
         printer::ensure()?;
-        let (ours, theirs) = pairs::pipe()?;
+        let (ours, theirs) = pipes::pipe()?;
         let tee = Arc::new(Self { pipe: Async::new(ours)?, state: Mutex::default() });
         let mut tees = TEES.lock().unwrap_or_else(PoisonError::into_inner);
         tees.retain(|tee| tee.strong_count() > 0);
@@ -87,15 +87,16 @@ impl Tee {
     /// Reads what is there, up to `most` bytes; false at the end of the pipe.
     fn take_in(&self, most: usize) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = Vec::with_capacity(CHUNK);
         let mut taken = 0;
         while taken < most {
-            match rustix::io::read(self.pipe.get_ref(), &mut chunk[..]) {
+            chunk.clear();
+            match pipes::read(self.pipe.get_ref(), &mut chunk) {
                 Ok(0) => return false,
                 Ok(count) => {
                     taken += count;
-                    state.unwritten.extend_from_slice(&chunk[..count]);
-                    state.end.extend_from_slice(&chunk[..count]);
+                    state.unwritten.extend_from_slice(&chunk);
+                    state.end.extend_from_slice(&chunk);
                     let excess = state.end.len().saturating_sub(KEPT);
                     state.end.drain(..excess);
                 }

@@ -1,10 +1,10 @@
 //! Descriptors that go with bytes over a socket (`SCM_RIGHTS`).
 
-use super::fd_numbers::add_received;
-use super::socket::{Blocking, retry};
+use super::fd_numbers::{add_received, duplicate_high};
+use super::socket::{Blocking, Socket, retry};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage};
-use std::io::{IoSlice, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -13,6 +13,34 @@ pub(crate) use std::os::fd::{AsFd as AsGift, BorrowedFd as BorrowedGift, OwnedFd
 
 pub(crate) fn borrow(gift: &impl AsGift) -> BorrowedGift<'_> {
     gift.as_fd()
+}
+
+/// Whether they can travel at all: they can.
+#[allow(clippy::unnecessary_wraps, reason = "on other systems they cannot")]
+pub(crate) fn may_travel() -> io::Result<()> {
+    Ok(())
+}
+
+/// One that this process keeps, where a job does not close it by mistake.
+pub(crate) fn keep(gift: Gift) -> io::Result<Gift> {
+    duplicate_high(gift)
+}
+
+/// The same, or the one itself where there is no number left.
+pub(crate) fn kept(gift: Gift) -> Gift {
+    duplicate_high(&gift).unwrap_or(gift)
+}
+
+/// A socket as one.
+#[allow(clippy::unnecessary_wraps, reason = "other systems have two kinds")]
+pub(crate) fn of_socket(socket: &impl AsFd) -> io::Result<BorrowedGift<'_>> {
+    Ok(socket.as_fd())
+}
+
+/// One as a socket, which it need not be.
+#[allow(clippy::unnecessary_wraps, reason = "other systems have two kinds")]
+pub(crate) fn into_socket(gift: Gift) -> io::Result<Socket> {
+    Ok(gift)
 }
 
 /// How many descriptors go with one message of ours.

@@ -1,5 +1,6 @@
 //! The executable that this process runs: the place of its code, its constructors, and the identity of its build.
 
+use super::fingerprint::Fingerprint;
 use super::loaded::{self, Header, Object, address};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -105,6 +106,18 @@ fn is_executable(first: &Object<'_>) -> bool {
     !cfg!(target_env = "gnu") || first.name().is_empty()
 }
 
+/// The executable and its shared libraries: the path of each (empty for the executable), its load address and its code.
+pub(crate) fn modules() -> Vec<(String, usize, Vec<Range<usize>>)> {
+    let mut modules = Vec::new();
+    loaded::find(|object| {
+        // The executable is the first one.
+        let name = if modules.is_empty() { "".into() } else { String::from_utf8_lossy(object.name()) };
+        modules.push((name.into_owned(), object.base(), object.code().collect()));
+        None::<()>
+    });
+    modules
+}
+
 /// The path of the loaded object that has this address: the name of a shared library, an empty one for the main
 /// program.
 pub(crate) fn object_at(address: usize) -> Option<PathBuf> {
@@ -160,20 +173,16 @@ fn fingerprint(
         let size = address(header.p_memsz);
         match header.p_type {
             libc::PT_LOAD if header.p_flags & (libc::PF_X | libc::PF_R) == libc::PF_X | libc::PF_R => {
-                for sample in 0..SAMPLES {
-                    let start = size / SAMPLES * sample;
-                    print.add(&read(header, start, SAMPLE.min(size - start))?);
+                for sample in Fingerprint::samples(size) {
+                    print.add(&read(header, sample.start, sample.len())?);
                 }
             }
             libc::PT_NOTE if header.p_filesz < 4096 => print.add(&read(header, 0, address(header.p_filesz))?),
             _ => {}
         }
     }
-    Ok(print.0)
+    Ok(print.value())
 }
-
-const SAMPLES: usize = 16;
-const SAMPLE: usize = 64;
 
 /// The array of constructors, as the dynamic section names it. The loader has relocated it before any of them runs, and
 /// nothing writes to it after that.
@@ -194,21 +203,6 @@ fn constructors(executable: &Object<'_>, dynamic: &Header) -> Vec<usize> {
     let Some((start, size)) = value(DT_INIT_ARRAY).zip(value(DT_INIT_ARRAYSZ)) else { return Vec::new() };
     let start = executable.base().wrapping_add(start);
     words(start..start.wrapping_add(size))
-}
-
-/// 128-bit FNV-1a: not for secrets, only to distinguish builds.
-struct Fingerprint(u128);
-
-impl Fingerprint {
-    fn new() -> Self {
-        Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! worker SIGKILL: a signal that reaches it in an endless loop, stopped, or with every signal blocked. No thread waits
 //! for it, and it depends on the process, not on the thread that started the worker (unlike `PR_SET_PDEATHSIG`).
 
-use super::child::{Child, ShowsEnd};
+use super::child::{Child, ShowsEnd, Terms};
 use super::fd_numbers::duplicate_high;
 use super::fork::exit_at_once;
 use super::fork_registry::{TrackedGift, TrackedSocket, WeakSocket};
@@ -37,7 +37,9 @@ pub(crate) fn pair() -> io::Result<(ParentEnd, WorkerEnd)> {
 impl ParentEnd {
     /// The process that holds the other end, once it has started: it asks for the signal itself.
     #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "other mechanisms begin here")]
-    pub(crate) fn bind(&self, _child: &Child<ProcessHandle>) -> io::Result<()> {
+    pub(crate) fn bind(&self, _child: &Child<ProcessHandle>, terms: &Terms) -> io::Result<()> {
+        // It limits itself, too.
+        let _ = (terms.extent, &terms.limits);
         Ok(())
     }
 

@@ -5,14 +5,14 @@
 //! own process SIGKILL: that reaches an endless loop, and a process with every signal blocked. It does not reach a
 //! worker that is stopped before it is continued, nor one whose job has ended that thread.
 
-use super::child::{Child, ShowsEnd};
+use super::child::{Child, ShowsEnd, Terms};
 use super::fd_numbers::duplicate_high;
 use super::fork::exit_at_once;
 use super::fork_registry::{TrackedGift, TrackedSocket, WeakSocket};
 use super::gifts::Gift;
 use super::process::ProcessHandle;
 use super::readiness::{self, Interest};
-use super::{faults, fork, pairs, thread};
+use super::{faults, fork, pairs, pipes, thread};
 use crate::error::about;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process, kill_process_group};
@@ -46,7 +46,9 @@ pub(crate) fn pair() -> io::Result<(ParentEnd, WorkerEnd)> {
 impl ParentEnd {
     /// The process that holds the other end, once it has started: it watches by itself.
     #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "other mechanisms begin here")]
-    pub(crate) fn bind(&self, _child: &Child<ProcessHandle>) -> io::Result<()> {
+    pub(crate) fn bind(&self, _child: &Child<ProcessHandle>, terms: &Terms) -> io::Result<()> {
+        // It limits itself, too.
+        let _ = (terms.extent, &terms.limits);
         Ok(())
     }
 
@@ -142,7 +144,7 @@ pub(crate) fn hold(gifts: &mut impl Iterator<Item = Gift>) -> io::Result<Hold> {
 impl Watcher {
     fn start(line: Option<BorrowedFd<'_>>) -> io::Result<Self> {
         let line = line.map(duplicate_high).transpose()?;
-        let (theirs, leash) = pairs::pipe()?;
+        let (theirs, leash) = pipes::pipe()?;
         let (theirs, leash) = (theirs.into_owned()?, duplicate_high(leash)?);
         let thread = thread::start("offproc-line", Some(STACK), move || watch(line.as_ref(), &theirs))?;
         Ok(Self { thread, leash })

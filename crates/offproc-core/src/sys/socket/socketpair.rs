@@ -1,9 +1,9 @@
 //! Pairs of connected sockets, and pipes.
 
 use super::fork_registry::TrackedFd;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 
 /// `socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)`: the first end is ours; the second is for another process, and
 /// closing our copy of it does not shut it down.
@@ -34,26 +34,13 @@ fn unowned(kind: SocketType) -> io::Result<(TrackedFd, TrackedFd)> {
     Ok((a, b))
 }
 
-/// `pipe2(O_CLOEXEC)`: where to read, and where to write.
-pub(crate) fn pipe() -> io::Result<(TrackedFd, TrackedFd)> {
-    let [read, write] = TrackedFd::open(|| {
-        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        Ok([read, write])
-    })?;
-    Ok((read, write))
-}
-
 /// Whether so many more descriptors can be opened now.
 pub(crate) fn has_room_for(count: usize) -> io::Result<()> {
     (0..count.div_ceil(2)).map(|_| pair()).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
-/// How many bytes a pipe takes, where the system says so.
-pub(crate) fn pipe_size(pipe: impl AsFd) -> Option<usize> {
-    super::flags::pipe_size(pipe.as_fd())
-}
-
-/// `ioctl(FIONBIO)`: a call on it, and on its duplicates, does not wait.
-pub(crate) fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
-    Ok(rustix::io::ioctl_fionbio(fd, true)?)
+/// Whether a socket from another process is one of such a pair.
+pub(crate) fn is_of_pair(socket: &OwnedFd) -> bool {
+    sockopt::socket_domain(socket).is_ok_and(|domain| domain == AddressFamily::UNIX)
+        && sockopt::socket_type(socket).is_ok_and(|kind| kind == SocketType::STREAM)
 }

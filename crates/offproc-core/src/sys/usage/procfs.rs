@@ -1,5 +1,6 @@
 //! CPU time and memory used by this process or another.
 
+use super::child::Wait;
 use super::process::ProcessHandle;
 use super::syscall;
 use rustix::time::{ClockId, clock_gettime};
@@ -11,7 +12,8 @@ pub(crate) fn own_cpu_time() -> Duration {
 }
 
 /// `clock_getcpuclockid`: the CPU time of the process that has this number now; `None` where there is none.
-pub(crate) fn cpu_time(pid: u32) -> Option<Duration> {
+pub(crate) fn cpu_time(process: &ProcessHandle) -> Option<Duration> {
+    let pid = process.pid();
     let pid = libc::pid_t::try_from(pid).ok()?;
     let time = syscall::process_cpu_time(pid)?;
     Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))

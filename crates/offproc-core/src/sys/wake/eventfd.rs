@@ -1,14 +1,14 @@
 //! A counter that one process adds to and another takes from: an eventfd (`man 2 eventfd`). It keeps its count when the
 //! process that added to it has died.
 
-use super::fork_registry::TrackedFd;
+use super::fork_registry::{TrackedFd, TrackedGift};
 use rustix::event::EventfdFlags;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// `eventfd(EFD_NONBLOCK)`: a counter at 0: our end, and that of who adds.
-pub(crate) fn open() -> io::Result<(TrackedFd, TrackedFd)> {
+pub(crate) fn open() -> io::Result<(TrackedFd, TrackedGift)> {
     let [ours, theirs] = TrackedFd::open(|| {
         let ours = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let theirs = rustix::io::fcntl_dupfd_cloexec(&ours, 3)?;

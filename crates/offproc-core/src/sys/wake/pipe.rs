@@ -2,7 +2,7 @@
 //! when the process that added to it has died.
 
 use super::fork_registry::TrackedFd;
-use super::pairs;
+use super::pipes;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use std::io;
@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 /// `pipe(O_NONBLOCK)`: a counter at 0: our end, and that of who adds. They share no flags.
 pub(crate) fn open() -> io::Result<(TrackedFd, TrackedFd)> {
-    let (ours, theirs) = pairs::pipe()?;
+    let (ours, theirs) = pipes::pipe()?;
     for end in [&ours, &theirs] {
         fcntl_setfl(end, fcntl_getfl(end)? | OFlags::NONBLOCK)?;
     }

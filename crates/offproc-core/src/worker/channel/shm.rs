@@ -5,6 +5,7 @@ use super::worker_channel::{Next, Sent, WorkerChannel, no_memory};
 use crate::job::attachments::{Incoming, Outgoing};
 use crate::job::exchange::ResultRoom;
 use crate::sys::fork;
+use crate::sys::gifts::Gift;
 use crate::sys::shared_memory::{SharedFutex, SharedMemory, ring};
 use crate::wire::frame::Kind;
 use crate::wire::shm::slot::{CONTENDED, Found};
@@ -12,14 +13,13 @@ use crate::wire::writer::Writer;
 use crate::worker::cpu_placement::CpuPlacement;
 use crate::worker::spin::WorkerSpin;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct WorkerShm {
     memory: SharedMemory,
-    doorbell: OwnedFd,
+    doorbell: Gift,
     // The stream for descriptors, beside the memory.
     stream: WorkerStream,
     seq: u32,
@@ -28,7 +28,7 @@ pub(crate) struct WorkerShm {
 }
 
 impl WorkerShm {
-    pub(crate) fn new(memory: SharedMemory, doorbell: OwnedFd, stream: WorkerStream, spin: Duration) -> Self {
+    pub(crate) fn new(memory: SharedMemory, doorbell: Gift, stream: WorkerStream, spin: Duration) -> Self {
         Self { memory, doorbell, stream, seq: 0, spin: WorkerSpin::new(spin), placement: CpuPlacement::new() }
     }
 

@@ -8,7 +8,7 @@ use crate::sys::fork;
 use crate::sys::fork_registry::TrackedGift;
 use crate::sys::gifts::{Gift, receive, send_with};
 use crate::sys::readiness::{self, Interest};
-use crate::sys::socket::{self, Blocking, Socket, Unsent, retry};
+use crate::sys::socket::{self, Blocking, Socket, Unsent, is_gone, retry};
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
 use rustix::io::Errno;
@@ -66,7 +66,8 @@ impl WorkerStream {
             }
             let (socket, space) = (&self.socket, self.decoder.space());
             match retry(|| receive(socket, space, &mut self.received, Blocking::Yes)) {
-                Ok((0, _)) | Err(Errno::CONNRESET) => return Ok(Ok(None)),
+                Ok((0, _)) => return Ok(Ok(None)),
+                Err(e) if is_gone(e) => return Ok(Ok(None)),
                 Ok((count, _)) => self.decoder.advance(count),
                 // A job has made the socket non-blocking.
                 Err(Errno::AGAIN) => drop(readiness::wait(&self.socket, Interest::Readable, None)?),

@@ -1,29 +1,28 @@
 //! Forks the program itself.
 #![allow(unsafe_code)]
 
-use super::launcher::{KillGuard, Launched, Launcher, Pairs, sealed, start_elsewhere, with_rights};
+use crate::parent::launch::launcher::{KillGuard, Launched, Launcher, Pairs, sealed, start_elsewhere, with_rights};
 use crate::parent::process::supervised::Process;
 use crate::parent::runtime::{BoxFuture, RuntimeSelector};
 use crate::settings::Settings;
 use crate::sys::backtrace;
 use crate::sys::child::Child;
 use crate::sys::fork::{Side, fork};
-use crate::worker::{abort_panic, entry};
+use crate::worker::abort_panic;
+use crate::worker::forking::enter_forked;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// [`WorkerType::fork`](crate::WorkerType::fork).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ForkLauncher(());
+struct ForkLauncher(());
 
-impl ForkLauncher {
-    /// # Safety
-    ///
-    /// See [`WorkerType::fork`](crate::WorkerType::fork).
-    pub(crate) unsafe fn new() -> Self {
-        Self(())
-    }
+/// # Safety
+///
+/// See [`WorkerType::fork`](crate::WorkerType::fork).
+pub(crate) unsafe fn of_program() -> Box<dyn Launcher> {
+    Box::new(ForkLauncher(()))
 }
 
 impl sealed::Sealed for ForkLauncher {}
@@ -47,10 +46,10 @@ fn launch() -> io::Result<Launched> {
     abort_panic::install_hook();
     let modules = backtrace::loaded();
     let (pid, rights) = with_rights(|| {
-        // SAFETY: the caller of `ForkLauncher::new` has promised what jobs in the child may depend on; until then only
+        // SAFETY: the caller of `of_program` has promised what jobs in the child may depend on; until then only
         // our code runs in it, which sets up signals and reads from its connection.
         match unsafe { fork() }? {
-            Side::Child => entry::enter_forked(worker_control, modules),
+            Side::Child => enter_forked(worker_control, modules),
             Side::Parent(pid) => Ok(pid),
         }
     })?;

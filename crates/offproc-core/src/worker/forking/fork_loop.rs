@@ -1,6 +1,5 @@
 //! The fork loop: a fork server forks workers. It has one thread and never runs a job.
 
-use super::stage::{ReadyForkServer, Stage};
 use crate::error::about;
 use crate::job::codec;
 use crate::sys::child::{Child, Extent};
@@ -12,12 +11,13 @@ use crate::sys::socket::{self, Blocking, Socket};
 use crate::sys::{lifeline, random, signals, thread};
 use crate::wire::fork_server::{Ended, ForkRequest, Forked, MESSAGE, pack, unpack};
 use crate::wire::frame::{self, Kind};
+use crate::worker::stage::{ReadyForkServer, Stage};
 use std::io::{self, Write};
 
 /// Forks on request until the parent closes its end. If the parent only closes its sending direction, it wants no more
 /// workers: the fork server goes on to report the ends of those that are left, up to the last. A worker that has got no
 /// hello yet ends with the fork server, as the parent may not know of it.
-pub(super) fn fork_loop(ready: ReadyForkServer) -> io::Result<Stage> {
+pub(in crate::worker) fn fork_loop(ready: ReadyForkServer) -> io::Result<Stage> {
     Ok(match serve(&ready)? {
         Served::Requests => Stage::Over(0),
         Served::AsChild(control) => {

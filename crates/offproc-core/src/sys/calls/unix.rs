@@ -1,0 +1,3 @@
+//! Calls that each system has in its own way.
+
+pub(super) use super::syscall::{atexit, select_one, set_name, stack};

@@ -1,0 +1,12 @@
+//! What calls on a socket are passed, and what they return.
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+
+/// `MSG_NOSIGNAL`: the other end may be closed, which must not end this process.
+pub(super) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+pub(super) const DONT_WAIT_TO_SEND: SendFlags = SendFlags::DONTWAIT;
+pub(super) const DONT_WAIT_TO_RECEIVE: RecvFlags = RecvFlags::DONTWAIT;
+/// The errors of a call on a connection whose other end is gone.
+pub(super) const GONE: [Errno; 2] = [Errno::PIPE, Errno::CONNRESET];
+pub(super) const NO_MEMORY: Errno = Errno::NOMEM;
