@@ -1,32 +1,44 @@
 //! Buffers that are shared, not copied.
 
 use futures::executor::block_on;
-use offproc::{Error, Fd, SharedBytes, Transport};
-use offproc_tests::refusal::refuse;
-use offproc_tests::waiting::blocking_until;
-use offproc_tests::{Case, Executor, WorkerKind, isolated, job, matrix, process};
+#[cfg(unix)]
+use offproc::Fd;
+use offproc::{Error, SharedBytes, Transport};
+use offproc_tests::{Case, Executor, WorkerKind, isolated, job, matrix};
+#[cfg(unix)]
+use offproc_tests::{process, refusal::refuse, waiting::blocking_until};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fs::File;
-use std::os::unix::process::CommandExt;
-use std::panic;
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
+#[cfg(unix)]
+use std::{
+    fs::File,
+    os::unix::process::CommandExt,
+    panic,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 
-matrix!(keep_their_bytes_in_a_format_within, a_descriptor_in_a_format_within_is_an_error,);
+matrix!(keep_their_bytes_in_a_format_within);
+#[cfg(unix)]
+matrix!(a_descriptor_in_a_format_within_is_an_error);
 
 // A fork of the test has what the test had mapped.
+#[cfg(unix)]
 matrix!(except fork: are_unmapped_by_an_idle_worker_when_dropped);
 
-isolated!(
-    a_fork_of_the_program_does_not_keep_one_from_being_sealed,
-    a_fork_made_while_one_is_filled_keeps_what_it_has_there,
-    one_dropped_in_a_fork_closes_nothing_of_the_fork,
-    are_sealed_while_others_fork,
-    are_copied_where_there_are_no_memory_files,
-    that_could_not_be_sent_leave_nothing_to_forget,
-);
+isolated!(that_could_not_be_sent_leave_nothing_to_forget, are_copied_over_a_stream);
+#[cfg(unix)]
+mod memory {
+    use super::*;
+    isolated!(
+        a_fork_of_the_program_does_not_keep_one_from_being_sealed,
+        a_fork_made_while_one_is_filled_keeps_what_it_has_there,
+        one_dropped_in_a_fork_closes_nothing_of_the_fork,
+        are_sealed_while_others_fork,
+        are_copied_where_there_are_no_memory_files,
+    );
+}
 
 /// Serialises to an error, if its field is true.
 #[derive(Deserialize)]
@@ -56,6 +68,7 @@ fn that_could_not_be_sent_leave_nothing_to_forget() {
     block_on(context.close()).unwrap();
 }
 
+#[cfg(unix)]
 fn a_fork_of_the_program_does_not_keep_one_from_being_sealed() {
     let forks = Case::new(Executor::FuturesBlockOn, WorkerKind::Fork).context();
     let call = || futures::executor::block_on(async { forks.run_sync(job::pid, ()).await });
@@ -75,6 +88,7 @@ fn a_fork_of_the_program_does_not_keep_one_from_being_sealed() {
 
 /// What is being filled is not mapped in the fork, so other memory may be in its place, and another file may have the
 /// number of its descriptor. In a program that has not called yet, in one that has, in a job, and in a fork.
+#[cfg(unix)]
 fn a_fork_made_while_one_is_filled_keeps_what_it_has_there() {
     const LENGTH: usize = 1 << 16;
 
@@ -129,6 +143,7 @@ fn a_fork_made_while_one_is_filled_keeps_what_it_has_there() {
 }
 
 /// What a fork has inherited is closed there, and its number may be that of one of the fork's own.
+#[cfg(unix)]
 fn one_dropped_in_a_fork_closes_nothing_of_the_fork() {
     const LENGTH: usize = 1 << 16;
     const OWN: usize = 64;
@@ -223,6 +238,7 @@ async fn keep_their_bytes_in_a_format_within(case: Case) {
 }
 
 /// A number of a descriptor would mean another one, or none, wherever it is read.
+#[cfg(unix)]
 async fn a_descriptor_in_a_format_within_is_an_error(case: Case) {
     #[derive(Debug)]
     struct Hidden(Option<Fd<File>>);
@@ -249,6 +265,7 @@ async fn a_descriptor_in_a_format_within_is_an_error(case: Case) {
 }
 
 /// In a program that has not called yet, and in a job.
+#[cfg(unix)]
 fn are_sealed_while_others_fork() {
     fn make_while_others_fork(count: usize) {
         let is_over = AtomicBool::new(false);
@@ -274,6 +291,7 @@ fn are_sealed_while_others_fork() {
 }
 
 /// Those of sealed memory that a process has mapped, in bytes.
+#[cfg(unix)]
 fn mapped(pid: u32) -> usize {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).expect("it lives");
     let sealed = maps.lines().filter(|line| line.contains(" r--s ") && line.contains("/memfd:"));
@@ -283,6 +301,7 @@ fn mapped(pid: u32) -> usize {
 }
 
 /// The worker is idle, asleep or not, and gets no other call.
+#[cfg(unix)]
 async fn are_unmapped_by_an_idle_worker_when_dropped(case: Case) {
     const LENGTH: usize = 1 << 20;
     for spin in [Duration::ZERO, Duration::from_millis(5)] {
@@ -312,6 +331,7 @@ async fn are_unmapped_by_an_idle_worker_when_dropped(case: Case) {
 }
 
 /// Where there are no memory files, they are made of private memory, and copied.
+#[cfg(unix)]
 fn are_copied_where_there_are_no_memory_files() {
     refuse(libc::SYS_memfd_create, libc::ENOSYS);
     let bytes = SharedBytes::copy_from_slice(b"bytes").unwrap();
@@ -322,6 +342,19 @@ fn are_copied_where_there_are_no_memory_files() {
         assert_eq!(*result, *b"bytesbytes");
         block_on(context.close()).unwrap();
     }
+}
+
+/// And come back the same.
+fn are_copied_over_a_stream() {
+    let builder = Case::new(Executor::FuturesBlockOn, WorkerKind::Spawn).builder();
+    let context = builder.transport(Transport::Stream).open().unwrap();
+    for length in [0, 1, 64, 4096, 5 << 20] {
+        let bytes = SharedBytes::from_fn(length, |bytes| bytes.fill(3)).unwrap();
+        let result = block_on(async { context.run_sync(twice, bytes.clone()).await }).unwrap();
+        assert_eq!(*result, *bytes.repeat(2));
+        assert_eq!(result.as_ptr().align_offset(64), 0);
+    }
+    block_on(context.close()).unwrap();
 }
 
 fn twice(bytes: SharedBytes) -> SharedBytes {

@@ -20,7 +20,6 @@ matrix!(
     spares_the_worker_of_a_finished_call,
     is_reaped_in_the_background,
 );
-
 async fn kills_a_running_job(case: Case) {
     kills(case, job::arrive_and_spin).await;
 }

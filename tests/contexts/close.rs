@@ -5,7 +5,9 @@ use futures::poll;
 use offproc::{Error, Limiter};
 use offproc_tests::process::{Family, has_ended, is_reaped, must_end};
 use offproc_tests::rendezvous::{Arrivals, Gate, pass};
-use offproc_tests::scratch::{Scratch, append, trace};
+#[cfg(unix)]
+use offproc_tests::scratch::append;
+use offproc_tests::scratch::{Scratch, trace};
 use offproc_tests::waiting::{drive_until, until};
 use offproc_tests::{Case, job, matrix};
 use std::pin::pin;
@@ -21,6 +23,7 @@ matrix!(
     kills_an_abandoned_job_after_the_grace_period,
     names_a_worker_that_died_between_its_answer_and_the_look_at_it,
 );
+#[cfg(unix)]
 matrix!(except fork:
     lets_workers_do_their_work_at_exit,
     kills_a_worker_that_does_not_leave_after_the_grace_period,
@@ -112,6 +115,7 @@ async fn comes_by_itself_with_the_last_handle(case: Case) {
     until("no process is left", || Family::now().is_empty()).await;
 }
 
+#[cfg(unix)]
 /// Has something done when the worker exits; it finds its file in the working directory.
 fn note_at_exit() {
     extern "C" fn note() {
@@ -121,6 +125,7 @@ fn note_at_exit() {
     assert_eq!(unsafe { libc::atexit(note) }, 0);
 }
 
+#[cfg(unix)]
 async fn lets_workers_do_their_work_at_exit(case: Case) {
     let scratch = Scratch::new();
     std::env::set_current_dir(scratch.folder()).unwrap();
@@ -140,7 +145,7 @@ async fn kills_an_abandoned_job_after_the_grace_period(case: Case) {
     drop(call);
     let unclean = context.close().await.unwrap_err();
     assert_eq!((unclean.pid(), unclean.count()), (pid, 1));
-    assert!(unclean.to_string().contains("killed by SIGKILL"), "{unclean}");
+    assert!(unclean.to_string().contains(job::KILLED), "{unclean}");
     assert!(has_ended(pid));
 }
 
@@ -166,6 +171,7 @@ async fn names_a_worker_that_died_between_its_answer_and_the_look_at_it(case: Ca
     assert_eq!((unclean.pid(), unclean.count()), (pid, 1));
 }
 
+#[cfg(unix)]
 /// A worker that exits, but not soon.
 fn linger_at_exit() {
     extern "C" fn linger() {
@@ -175,6 +181,7 @@ fn linger_at_exit() {
     assert_eq!(unsafe { libc::atexit(linger) }, 0);
 }
 
+#[cfg(unix)]
 async fn kills_a_worker_that_does_not_leave_after_the_grace_period(case: Case) {
     let context = case.builder().init(linger_at_exit).grace_period(Duration::from_millis(50)).open().unwrap();
     let pid = context.run_sync(job::pid, ()).await.unwrap();

@@ -1,23 +1,28 @@
 //! A worker that dies with a job costs that one call, whose error says how it ended, and is replaced.
 
+#[cfg(unix)]
 use futures::future::join;
 use offproc::{BrokenWorkerError, Error, Transport, WorkerContext};
-use offproc_tests::rendezvous::{Arrivals, Gate, arrive, pass};
+use offproc_tests::rendezvous::{Arrivals, Gate};
+#[cfg(unix)]
+use offproc_tests::rendezvous::{arrive, pass};
 use offproc_tests::scratch::Scratch;
 use offproc_tests::waiting::drive_until;
 use offproc_tests::{Case, job, matrix};
-use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 matrix!(
     reports_exit_codes,
-    reports_signals_by_name,
     takes_an_exit_without_a_result_for_broken,
     costs_no_other_call,
-    is_seen_although_a_grandchild_holds_the_connection,
     is_reported_once,
     took_some_time,
 );
+// They name signals, and fork.
+#[cfg(unix)]
+matrix!(reports_signals_by_name, is_seen_although_a_grandchild_holds_the_connection);
+#[cfg(windows)]
+matrix!(reports_faults_by_name);
 
 async fn end_of<A>(context: &WorkerContext, f: fn(A), argument: A) -> BrokenWorkerError
 where
@@ -55,7 +60,20 @@ async fn reports_exit_codes(case: Case) {
     context.close().await.unwrap();
 }
 
+#[cfg(windows)]
+async fn reports_faults_by_name(case: Case) {
+    let context = case.context();
+    // SAFETY: none; nothing is mapped there.
+    let end = end_of(&context, |()| unsafe { (0x10 as *mut u8).write_volatile(1) }, ()).await;
+    assert!(end.to_string().contains("was ended by an access violation (0xc0000005)"), "{end}");
+    let end = end_of(&context, |()| std::process::abort(), ()).await;
+    assert!(end.to_string().contains("(0xc0000409)"), "{end}");
+    context.close().await.unwrap();
+}
+
+#[cfg(unix)]
 async fn reports_signals_by_name(case: Case) {
+    use std::os::unix::process::ExitStatusExt;
     let context = case.context();
     for (signal, name) in [(libc::SIGKILL, "SIGKILL"), (libc::SIGSEGV, "SIGSEGV"), (libc::SIGTERM, "SIGTERM")] {
         let end = end_of(&context, job::raise, signal).await;
@@ -81,12 +99,13 @@ async fn costs_no_other_call(case: Case) {
     let context = case.context();
     let mut other = context.run_sync(job::work, (arrivals.ticket(), gate.ticket(), trace)).into_future();
     drive_until(&mut other, arrivals.next()).await;
-    end_of(&context, job::raise, libc::SIGKILL).await;
+    end_of(&context, job::die, ()).await;
     gate.admit_one();
     other.await.unwrap();
     context.close().await.unwrap();
 }
 
+#[cfg(unix)]
 async fn is_seen_although_a_grandchild_holds_the_connection(case: Case) {
     let scratch = Scratch::new();
     let (arrivals, gate) = (Arrivals::new(&scratch, "arrivals"), Gate::new(&scratch, "gate"));
@@ -106,6 +125,7 @@ async fn is_seen_although_a_grandchild_holds_the_connection(case: Case) {
     gate.admit_one();
 }
 
+#[cfg(unix)]
 /// A plain fork: the child has every descriptor that the worker has.
 fn fork_a_child_that_waits(ticket: &str, gate: &str) {
     job::fork_and(|| {

@@ -1,22 +1,24 @@
 //! The caller gets a panic of the function as an error, and it costs no worker.
 
 use futures::FutureExt;
-use offproc::{Error, PanicError, Resource, WorkerContext};
-use offproc_tests::{Case, WorkerKind, job, matrix};
+use offproc::{Error, PanicError, WorkerContext};
+use offproc_tests::{Case, job, matrix};
+#[cfg(unix)]
+use {offproc::Resource, offproc_tests::WorkerKind, std::time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
 
 matrix!(
     has_message_and_location,
     reports_payloads_that_are_not_text,
     survives_a_payload_that_panics_itself,
     has_a_backtrace_when_asked,
-    takes_no_memory_for_a_backtrace,
-    prints_the_cause_where_it_cannot_unwind,
     reports_panics_in_the_codec_of_the_worker,
     leaves_panics_in_the_codec_of_the_caller_to_the_caller,
 );
+// They limit the memory, and read what was printed.
+#[cfg(unix)]
+matrix!(takes_no_memory_for_a_backtrace, prints_the_cause_where_it_cannot_unwind);
 
 /// The panic that a call ends with; its worker must go on afterwards.
 async fn panic_of<A, R>(context: &WorkerContext, f: fn(A) -> R, argument: A) -> PanicError
@@ -117,6 +119,7 @@ async fn has_a_backtrace_when_asked(case: Case) {
     context.close().await.unwrap();
 }
 
+#[cfg(unix)]
 /// Takes all memory there is but so many MiB, and panics.
 fn run_out_of_memory(left: usize) -> u32 {
     let mut kept = Vec::new();
@@ -132,6 +135,7 @@ fn run_out_of_memory(left: usize) -> u32 {
     }
 }
 
+#[cfg(unix)]
 async fn takes_no_memory_for_a_backtrace(case: Case) {
     if case.workers() == WorkerKind::Fork {
         return; // it has all the addresses of the test
@@ -152,23 +156,28 @@ async fn takes_no_memory_for_a_backtrace(case: Case) {
     let _ = context.close().await;
 }
 
+#[cfg(unix)]
 /// What has come out of this process's stderr, which is a file here.
 fn printed() -> String {
     std::fs::read_to_string("/proc/self/fd/2").unwrap()
 }
 
+#[cfg(unix)]
 struct PanicsToo(&'static str);
 
+#[cfg(unix)]
 impl Drop for PanicsToo {
     fn drop(&mut self) {
         panic!("{}", self.0);
     }
 }
 
+#[cfg(unix)]
 extern "C" fn panic_in_c() {
     panic!("first in C");
 }
 
+#[cfg(unix)]
 async fn prints_the_cause_where_it_cannot_unwind(case: Case) {
     let context = case.context();
     let in_c: fn(()) = |()| panic_in_c();
@@ -197,7 +206,7 @@ async fn prints_the_cause_where_it_cannot_unwind(case: Case) {
     context.close().await.unwrap();
 }
 
-/// Panics when it is serialised or deserialised in a process whose thread has the given name.
+/// Panics when it is serialised or deserialised.
 #[derive(Debug)]
 enum Touchy {
     OnWay,
@@ -205,7 +214,7 @@ enum Touchy {
 }
 
 fn in_worker() -> bool {
-    offproc_tests::process::name(std::process::id()).as_deref() == Some("offproc-worker")
+    offproc::is_worker()
 }
 
 impl Serialize for Touchy {

@@ -20,7 +20,12 @@ matrix!(
 /// Long for a job that does nothing, even on a busy machine.
 const LIMIT: Duration = Duration::from_millis(600);
 
-isolated!(goes_on_in_another_runtime, does_not_count_what_the_program_is_stopped_for);
+isolated!(goes_on_in_another_runtime);
+#[cfg(unix)]
+mod stopped {
+    offproc_tests::isolated!(does_not_count_what_the_program_is_stopped_for);
+    use super::does_not_count_what_the_program_is_stopped_for;
+}
 
 fn goes_on_in_another_runtime() {
     let context = WorkerContext::builder().open().unwrap();
@@ -88,6 +93,7 @@ async fn leaves_a_job_in_time_alone(case: Case) {
     context.close().await.unwrap();
 }
 
+#[cfg(unix)]
 /// By Ctrl+Z or a debugger, together with its workers or alone; for longer than the limit. What comes after counts.
 fn does_not_count_what_the_program_is_stopped_for() {
     use offproc_tests::process::{is_stopped, send};

@@ -2,6 +2,7 @@
 
 use crate::rendezvous::{arrive, pass};
 use crate::scratch::append;
+#[cfg(unix)]
 use rustix::process::{Signal, getpid, kill_process};
 
 /// The worker's process id.
@@ -35,6 +36,7 @@ pub fn arrive_and_spin_deaf(ticket: String) {
 /// # Panics
 ///
 /// There is no room for one more process.
+#[cfg(unix)]
 pub fn fork_and(work: impl FnOnce()) {
     // SAFETY: a worker has one thread, so its child may go on as any process may.
     match unsafe { libc::fork() } {
@@ -61,6 +63,7 @@ pub fn sleep() -> ! {
 }
 
 /// Blocks all signals that can be blocked.
+#[cfg(unix)]
 pub fn block_all_signals() {
     // SAFETY: an all-zeroes set is valid memory for `sigfillset`, which fills it; `sigprocmask` reads it.
     unsafe {
@@ -70,18 +73,48 @@ pub fn block_all_signals() {
     }
 }
 
+/// There are none.
+#[cfg(windows)]
+pub fn block_all_signals() {}
+
 /// Sends its own process a signal.
 ///
 /// # Panics
 ///
 /// There is no such signal.
+#[cfg(unix)]
 pub fn raise(signal: i32) {
     let signal = Signal::from_named_raw(signal).expect("a signal");
     kill_process(getpid(), signal).expect("it is our own process");
 }
 
+/// Dies by itself, as no job that returns or panics does.
+#[cfg(unix)]
+pub fn die(_: ()) {
+    raise(libc::SIGKILL);
+}
+
+/// Dies by itself, as no job that returns or panics does.
+#[cfg(windows)]
+pub fn die(_: ()) {
+    end_at_once(9);
+}
+
+/// How the report of a worker begins that has died so.
+pub const DIED: &str = if cfg!(unix) { "was killed by SIGKILL" } else { "exited with code 9" };
+
+/// How the report of a worker begins that was killed.
+pub const KILLED: &str = if cfg!(unix) { "was killed by SIGKILL" } else { "was killed" };
+
 /// Ends the process on the spot, without any work at exit.
+#[cfg(unix)]
 pub fn end_at_once(code: i32) {
     // SAFETY: `_exit` has no preconditions.
     unsafe { libc::_exit(code) };
+}
+
+/// Ends the process on the spot.
+#[cfg(windows)]
+pub fn end_at_once(code: i32) {
+    std::process::exit(code);
 }

@@ -21,19 +21,26 @@
 pub mod captured;
 pub mod case;
 pub mod executor;
+#[cfg(unix)]
 pub mod hostile;
+#[cfg_attr(windows, path = "windows/isolate.rs")]
 pub mod isolate;
 pub mod job;
 pub mod leak;
 mod matrix;
+#[cfg_attr(windows, path = "windows/process.rs")]
 pub mod process;
 pub mod recorder;
+#[cfg(unix)]
 pub mod refusal;
+#[cfg_attr(windows, path = "windows/rendezvous.rs")]
 pub mod rendezvous;
 pub mod scratch;
 pub mod spans;
 pub mod untransferable;
 pub mod waiting;
+#[cfg(windows)]
+pub mod windows;
 
 pub use case::{Case, WorkerKind};
 pub use executor::Executor;

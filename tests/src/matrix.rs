@@ -6,13 +6,13 @@
 #[macro_export]
 macro_rules! matrix {
     (except fork: $($body:ident),+ $(,)?) => {
-        $($crate::matrix!(@runtimes $body [(spawn Spawn) (fork_server ForkServer)]);)+
+        $($crate::matrix!(@runtimes $body [(all(), spawn Spawn) (unix, fork_server ForkServer)]);)+
     };
     (only fork_server: $($body:ident),+ $(,)?) => {
-        $($crate::matrix!(@runtimes $body [(fork_server ForkServer)]);)+
+        $($crate::matrix!(@runtimes $body [(unix, fork_server ForkServer)]);)+
     };
     ($($body:ident),+ $(,)?) => {
-        $($crate::matrix!(@runtimes $body [(spawn Spawn) (fork_server ForkServer) (fork Fork)]);)+
+        $($crate::matrix!(@runtimes $body [(all(), spawn Spawn) (unix, fork_server ForkServer) (unix, fork Fork)]);)+
     };
     (@runtimes $body:ident $workers:tt) => {
         mod $body {
@@ -23,8 +23,9 @@ macro_rules! matrix {
             $crate::matrix!(@runtime futures_block_on FuturesBlockOn $body $workers);
         }
     };
-    (@runtime $runtime:ident $executor:ident $body:ident [$(($workers:ident $kind:ident))+]) => {
+    (@runtime $runtime:ident $executor:ident $body:ident [$(($systems:meta, $workers:ident $kind:ident))+]) => {
         mod $runtime {$(
+            #[cfg($systems)]
             #[test]
             fn $workers() {
                 let case = $crate::Case::new($crate::Executor::$executor, $crate::WorkerKind::$kind);

@@ -53,9 +53,28 @@ impl Drop for Scratch {
 /// # Panics
 ///
 /// It could not be made.
+#[cfg(unix)]
 #[must_use]
 pub fn unnamed_file() -> File {
     rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC).expect("a file in memory").into()
+}
+
+/// A file that goes with its last handle, for output that is not to fill a pipe.
+///
+/// # Panics
+///
+/// It could not be made.
+#[must_use]
+#[cfg(windows)]
+pub fn unnamed_file() -> File {
+    use std::os::windows::fs::OpenOptionsExt;
+    use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_DELETE_ON_CLOSE;
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("offproc-output-{}-{count}", std::process::id()));
+    let mut options = File::options();
+    options.read(true).write(true).create(true).custom_flags(FILE_FLAG_DELETE_ON_CLOSE);
+    options.open(path).expect("a temporary file")
 }
 
 /// Appends to a file, for a job that is to leave a trace.

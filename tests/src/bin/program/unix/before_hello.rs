@@ -1,6 +1,6 @@
 //! The program ends while a worker has not read its hello.
 
-use crate::workers::{say_pid_and_spin, worker_type};
+use super::workers::{say_pid_and_spin, worker_type};
 use futures::executor::block_on;
 use futures::future::poll_fn;
 use offproc_core::{LogForwarder, LogForwarding, LogHooks, LogSink, RuntimeSelector, Settings, Worker};

@@ -10,7 +10,7 @@ use offproc_tests::{Case, Executor, WorkerKind};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::time::Duration;
 
-fn main() {
+pub(crate) fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, what, report] = &arguments[..] else { panic!("two arguments, please") };
     match what.as_str() {

@@ -1,6 +1,6 @@
 //! Ends of the program with workers of all kinds.
 
-use crate::workers::{context, say_nothing, say_pid, say_pid_and_spin, worker_type};
+use super::workers::{context, say_nothing, say_pid, say_pid_and_spin, worker_type};
 use futures::executor::block_on;
 use futures::future::{join, join_all};
 use offproc::{Limiter, WorkerContext, run_sync};

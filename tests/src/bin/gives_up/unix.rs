@@ -13,7 +13,7 @@ use std::time::Duration;
 
 const NOBODY: u32 = 65534;
 
-fn main() {
+pub(crate) fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, kind, way, what] = &arguments[..] else { panic!("three arguments, please") };
     let kind = match kind.as_str() {

@@ -1,6 +1,6 @@
 //! The program ends while workers are in every state of their start and of their jobs.
 
-use crate::workers::{executor_named, worker_type};
+use super::workers::{executor_named, worker_type};
 use futures::future::{Either, join_all, select};
 use offproc::{Limiter, WorkerContext, WorkerType};
 use offproc_tests::job;

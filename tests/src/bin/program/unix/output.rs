@@ -1,6 +1,6 @@
 //! What workers and the program print and log.
 
-use crate::workers::worker_type;
+use super::workers::worker_type;
 use futures::executor::block_on;
 use offproc::{WorkerContext, run_sync};
 use offproc_tests::captured::Captured;

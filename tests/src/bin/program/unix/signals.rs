@@ -1,6 +1,6 @@
 //! Signals, and the terminal.
 
-use crate::workers::{context, worker_type};
+use super::workers::{context, worker_type};
 use futures::executor::block_on;
 use offproc::{WorkerContext, run_sync};
 use offproc_tests::job;

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 /// How many calls fail, with the pauses between them.
 const CALLS: u32 = 4;
 
-fn main() {
+pub(crate) fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, what, moment, caller, kind] = &arguments[..] else { panic!("four arguments, please") };
     // Wherever it is, and even if it is caught.

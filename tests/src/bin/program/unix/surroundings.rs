@@ -1,6 +1,6 @@
 //! Files, rights, system calls, memory and libraries that are not as usual.
 
-use crate::workers::worker_type;
+use super::workers::worker_type;
 use futures::executor::block_on;
 use offproc::{WorkerContext, run_sync};
 use offproc_tests::job;
