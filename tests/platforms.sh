@@ -38,7 +38,7 @@ not_emulated=(--skip ::fork --skip isolated::a_fork --skip are_sealed_while_othe
     --skip carries_large_values_both_ways_at_once --skip does_not_count_what_the_program_is_stopped_for)
 
 usage() {
-    sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
 }
 
 is_long="" is_build="" chosen=()

@@ -3,10 +3,10 @@
 use futures::FutureExt;
 use offproc::{Error, PanicError, WorkerContext};
 use offproc_tests::{Case, job, matrix};
-#[cfg(unix)]
-use {offproc::Resource, offproc_tests::WorkerKind, std::time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::panic::AssertUnwindSafe;
+#[cfg(unix)]
+use {offproc::Resource, offproc_tests::WorkerKind, std::time::Duration};
 
 matrix!(
     has_message_and_location,
