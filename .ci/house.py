@@ -28,7 +28,9 @@ UNSAFE = """
     crates/offproc-core/src/sys/fork_server/portable.rs
     crates/offproc-core/src/sys/image/elf/tests.rs
     crates/offproc-core/src/sys/image/loaded.rs
+    crates/offproc-core/src/sys/image/macho.rs
     crates/offproc-core/src/sys/interrupt/signals.rs
+    crates/offproc-core/src/sys/memory/file_size_limit.rs
     crates/offproc-core/src/sys/memory/heap.rs
     crates/offproc-core/src/sys/process/portable.rs
     crates/offproc-core/src/sys/random.rs
@@ -36,8 +38,13 @@ UNSAFE = """
     crates/offproc-core/src/sys/sealed.rs
     crates/offproc-core/src/sys/shared_memory.rs
     crates/offproc-core/src/sys/spawn.rs
-    crates/offproc-core/src/sys/stdio.rs
+    crates/offproc-core/src/sys/spawn/direct.rs
+    crates/offproc-core/src/sys/stdio/bsd.rs
+    crates/offproc-core/src/sys/stdio/linux.rs
     crates/offproc-core/src/sys/syscall.rs
+    crates/offproc-core/src/sys/syscall/apple.rs
+    crates/offproc-core/src/sys/syscall/freebsd.rs
+    crates/offproc-core/src/sys/syscall/linux.rs
     crates/offproc-core/src/sys/win32/console.rs
     crates/offproc-core/src/sys/win32/image.rs
     crates/offproc-core/src/sys/win32/job.rs
@@ -48,6 +55,7 @@ UNSAFE = """
     crates/offproc-core/src/wire/writer.rs
     crates/offproc-core/src/worker/abort_panic.rs
     crates/offproc-core/src/worker/constructor.rs
+    crates/offproc-core/src/worker/constructor/macho.rs
     crates/offproc-core/src/worker/constructor/pe.rs
     crates/offproc-core/src/worker/job_loop.rs
 """.split()

@@ -10,7 +10,7 @@
 // Without forks and signals, what is there for them is not used.
 #![cfg_attr(windows, allow(dead_code))]
 
-#[cfg(not(any(target_os = "linux", target_os = "android", windows)))]
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd", windows)))]
 compile_error!("offproc runs on Linux so far; its docs/platforms.md says what other systems still need");
 
 mod error;

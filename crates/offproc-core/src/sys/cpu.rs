@@ -1,6 +1,6 @@
 //! Which CPU a thread runs on, and moving it to another.
 
-use super::syscall;
+use super::kernel;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::io;
 
@@ -34,7 +34,7 @@ pub(crate) fn bind_to(cpus: &[usize]) -> io::Result<()> {
 
 /// `sched_getcpu()`: the CPU that this thread runs on at the moment.
 pub(crate) fn current() -> u32 {
-    syscall::sched_getcpu().unwrap_or(UNKNOWN)
+    kernel::sched_getcpu().unwrap_or(UNKNOWN)
 }
 
 /// `sched_setaffinity`: moves this thread from one CPU to any other that it may run on. False when there is none.

@@ -1,10 +1,10 @@
 //! The environment, and whether to trust it.
 #![allow(unsafe_code)]
 
+use super::kernel;
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString, OsStr, OsString, c_char};
+use std::ffi::{CStr, CString, OsString, c_char};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
 
 unsafe extern "C" {
     static mut environ: *mut *mut c_char;
@@ -109,18 +109,7 @@ fn wanted_by(all: Option<Vec<u8>>, own: Option<Vec<u8>>) -> Option<bool> {
     own.or(all).filter(|value| value != b"0").map(|_| is_full)
 }
 
-/// `getauxval(AT_SECURE)`: true for a set-user-id, set-group-id or file-capabilities start: then do not trust the
-/// environment.
+/// True for a set-user-id, set-group-id or file-capabilities start: then do not trust the environment.
 pub(crate) fn is_privileged_start() -> bool {
-    // SAFETY: `getauxval` only reads the process's auxiliary vector.
-    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
-}
-
-/// `getauxval(AT_EXECFN)`: the path that was passed to `execve` for this process; some loaders replace it by the
-/// program's.
-pub(crate) fn executed_path() -> Option<PathBuf> {
-    // SAFETY: `getauxval` only reads the process's auxiliary vector.
-    let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const c_char;
-    // SAFETY: where it is there, it is a string that lives as long as the process.
-    (!path.is_null()).then(|| OsStr::from_bytes(unsafe { CStr::from_ptr(path) }.to_bytes()).into())
+    kernel::is_privileged_start()
 }

@@ -177,7 +177,7 @@ pub(crate) fn note_directory() {
 
 /// The path that this process was started by, from the kernel (`AT_EXECFN`).
 fn started_as() -> Option<PathBuf> {
-    let path = super::environment::executed_path()?;
+    let path = super::kernel::executed_path()?;
     Some(match DIRECTORY.get() {
         Some(directory) => directory.join(path),
         None => path,

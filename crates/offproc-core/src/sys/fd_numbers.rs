@@ -1,8 +1,7 @@
 //! The numbers of descriptors: never those of the standard streams, and high ones out of the way of jobs.
 
-use rustix::event::EventfdFlags;
+use super::flags;
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -37,9 +36,7 @@ pub(super) fn open_above_standard<const N: usize>(
 /// that the program has closed are taken, so that none of them gets one.
 pub(crate) fn with_standard_taken<T>(open: impl FnOnce() -> T) -> T {
     let mut low = Vec::new();
-    let socket = || rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None);
-    let fill = || rustix::event::eventfd(0, EventfdFlags::CLOEXEC).or_else(|_| socket());
-    while let Some(fd) = fill().ok().filter(|fd| !is_above_standard(fd)) {
+    while let Some(fd) = flags::any().ok().filter(|fd| !is_above_standard(fd)) {
         low.push(fd);
     }
     open()

@@ -1,7 +1,7 @@
 //! Large buffers on huge pages. A first write to a page of 4 KiB costs more than the copy into it; with huge pages
 //! there are 512 times fewer of them. Most distributions give them to those that ask.
 
-use super::syscall::madvise_hugepage;
+use super::kernel::madvise_hugepage;
 use std::collections::TryReserveError;
 
 /// From how many bytes on a buffer is worth the system call. The allocator reuses smaller ones, whose pages are there.

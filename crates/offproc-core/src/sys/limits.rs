@@ -1,30 +1,12 @@
 //! All resource limits of a process, for its children.
 
+use super::kernel::LIMITS;
 use super::syscall;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// The soft and the hard limit; `None`: there is none.
 pub(crate) type Limit = (Option<u64>, Option<u64>);
-
-const ALL: [Resource; 16] = [
-    Resource::Cpu,
-    Resource::Fsize,
-    Resource::Data,
-    Resource::Stack,
-    Resource::Core,
-    Resource::Rss,
-    Resource::Nproc,
-    Resource::Nofile,
-    Resource::Memlock,
-    Resource::As,
-    Resource::Locks,
-    Resource::Sigpending,
-    Resource::Msgqueue,
-    Resource::Nice,
-    Resource::Rtprio,
-    Resource::Rttime,
-];
 
 /// `getrlimit`: one of this process's.
 pub(crate) fn of(resource: Resource) -> rustix::io::Result<Limit> {
@@ -70,12 +52,12 @@ pub(crate) fn lower(limited: Limited, most: u64) -> rustix::io::Result<()> {
 
 /// Those of this process, in a fixed order; empty if the system does not report them.
 pub(crate) fn all() -> Vec<Limit> {
-    ALL.iter().map(|resource| of(*resource)).collect::<Result<_, _>>().unwrap_or_default()
+    LIMITS.iter().map(|resource| of(*resource)).collect::<Result<_, _>>().unwrap_or_default()
 }
 
 /// `setrlimit`: sets one of them, by its place in that order; a hard limit that cannot be raised stays as it is.
 pub(crate) fn set(place: usize, (current, maximum): Limit) -> rustix::io::Result<()> {
-    let resource = *ALL.get(place).ok_or(Errno::INVAL)?;
+    let resource = *LIMITS.get(place).ok_or(Errno::INVAL)?;
     setrlimit(resource, Rlimit { current, maximum }).or_else(|_| {
         let (_, own) = of(resource)?;
         let current = own.map_or(current, |own| Some(current.map_or(own, |current| current.min(own))));

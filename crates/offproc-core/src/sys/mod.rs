@@ -16,19 +16,19 @@
 
 // `--cfg offproc_portable` builds what systems without Linux's mechanisms have, so that it is tested on Linux, too.
 // What only those mechanisms use is left over then.
-#![cfg_attr(offproc_portable, allow(dead_code))]
+#![cfg_attr(any(offproc_portable, target_vendor = "apple", target_os = "freebsd"), allow(dead_code))]
 
 // ---- Concepts with a mechanism for each kind of system
 
 /// A process that can be killed and waited for.
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "process/pidfd.rs")]
-#[cfg_attr(offproc_portable, path = "process/portable.rs")]
+#[cfg_attr(any(offproc_portable, target_vendor = "apple", target_os = "freebsd"), path = "process/portable.rs")]
 #[cfg_attr(windows, path = "process/handle.rs")]
 pub(crate) mod process;
 
 /// What ends a worker when its parent ends.
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "lifeline/sigio.rs")]
-#[cfg_attr(offproc_portable, path = "lifeline/watcher.rs")]
+#[cfg_attr(any(offproc_portable, target_vendor = "apple", target_os = "freebsd"), path = "lifeline/watcher.rs")]
 #[cfg_attr(windows, path = "lifeline/job.rs")]
 pub(crate) mod lifeline;
 
@@ -47,24 +47,29 @@ mod socket_flags;
 #[cfg_attr(windows, path = "gifts/none.rs")]
 pub(crate) mod gifts;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "memory/file_size_limit.rs"]
+mod file_size_limit;
 /// Memory that can be sent to another process.
-#[cfg(unix)]
-#[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "memory/memfd.rs")]
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg_attr(not(offproc_portable), path = "memory/memfd.rs")]
 #[cfg_attr(offproc_portable, path = "memory/none.rs")]
 mod memory_file;
 
 /// A counter that one process adds to and another takes from.
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "wake/eventfd.rs")]
-#[cfg_attr(offproc_portable, path = "wake/pipe.rs")]
+#[cfg_attr(any(offproc_portable, target_vendor = "apple", target_os = "freebsd"), path = "wake/pipe.rs")]
 #[cfg_attr(windows, path = "wake/none.rs")]
 pub(crate) mod counter;
 
 /// The executable as it is loaded: the place of its code, its constructors, the identity of its build.
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "image/elf.rs")]
 #[cfg_attr(windows, path = "image/pe.rs")]
+#[cfg_attr(target_vendor = "apple", path = "image/macho.rs")]
+#[cfg_attr(target_os = "freebsd", path = "image/elf.rs")]
 pub(crate) mod image;
-#[cfg(unix)]
-#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "image/loaded.rs")]
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+#[path = "image/loaded.rs"]
 mod loaded;
 
 #[path = "image/fingerprint.rs"]
@@ -73,6 +78,7 @@ mod fingerprint;
 /// Who is at the other end of a socket.
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "peer/linux.rs")]
 #[cfg_attr(windows, path = "peer/pipe.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "peer/credentials.rs")]
 pub(crate) mod peer;
 
 /// What a runtime waits for.
@@ -98,16 +104,19 @@ pub(crate) mod handover;
 /// CPU time and memory of processes.
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "usage/procfs.rs")]
 #[cfg_attr(windows, path = "usage/windows.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "usage/by_pid.rs")]
 pub(crate) mod usage;
 
 /// Flags that not every system has.
 #[cfg(unix)]
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "flags/linux.rs")]
+#[cfg_attr(target_vendor = "apple", path = "flags/apple.rs")]
+#[cfg_attr(target_os = "freebsd", path = "flags/freebsd.rs")]
 mod flags;
 
 /// What a fork server waits for, and how it announces a worker.
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "fork_server/pidfd.rs")]
-#[cfg_attr(offproc_portable, path = "fork_server/portable.rs")]
+#[cfg_attr(any(offproc_portable, target_vendor = "apple", target_os = "freebsd"), path = "fork_server/portable.rs")]
 #[cfg_attr(windows, path = "fork_server/none.rs")]
 pub(crate) mod fork_server;
 
@@ -119,6 +128,7 @@ pub(crate) mod status;
 /// The codes of the signals of faults.
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "status/linux_codes.rs")]
 #[cfg_attr(windows, path = "status/no_codes.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "status/no_codes.rs")]
 pub(crate) mod fault_codes;
 
 /// What a terminal's keys and the system's requests to end do to a worker.
@@ -130,6 +140,11 @@ pub(crate) mod signals;
 
 pub(crate) mod at_exit;
 pub(crate) mod backtrace;
+/// C's streams.
+#[cfg(unix)]
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "stdio/linux.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "stdio/bsd.rs")]
+mod c_streams;
 #[cfg_attr(unix, path = "calls/unix.rs")]
 #[cfg_attr(windows, path = "calls/windows.rs")]
 mod calls;
@@ -137,14 +152,17 @@ pub(crate) mod child;
 #[cfg_attr(windows, path = "clock/windows.rs")]
 pub(crate) mod clock;
 #[cfg_attr(windows, path = "cpu/windows.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "cpu/none.rs")]
 pub(crate) mod cpu;
 #[cfg_attr(windows, path = "discard/at_once.rs")]
 pub(crate) mod discard;
 #[cfg_attr(windows, path = "environment/windows.rs")]
 pub(crate) mod environment;
 #[cfg_attr(windows, path = "executable/windows.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "executable/current_exe.rs")]
 pub(crate) mod executable;
 #[cfg_attr(windows, path = "faults/exception.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "faults/none.rs")]
 pub(crate) mod faults;
 #[cfg_attr(windows, path = "fd_numbers/none.rs")]
 pub(crate) mod fd_numbers;
@@ -154,31 +172,47 @@ pub(crate) mod fork;
 #[cfg_attr(windows, path = "fork_registry/unforked.rs")]
 pub(crate) mod fork_registry;
 #[cfg_attr(windows, path = "huge_pages/none.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "huge_pages/none.rs")]
 pub(crate) mod huge_pages;
+/// Calls that a system has alone, or in a form of its own.
+#[cfg(unix)]
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "syscall/linux.rs")]
+#[cfg_attr(target_vendor = "apple", path = "syscall/apple.rs")]
+#[cfg_attr(target_os = "freebsd", path = "syscall/freebsd.rs")]
+mod kernel;
 #[cfg_attr(windows, path = "leftovers/none.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "leftovers/none.rs")]
 pub(crate) mod leftovers;
 #[cfg_attr(windows, path = "limits/none.rs")]
 pub(crate) mod limits;
-#[cfg(unix)]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod mappings;
 #[cfg_attr(windows, path = "oom/none.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "oom/unknown.rs")]
 pub(crate) mod oom;
 #[cfg(unix)]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "random/none.rs")]
 pub(crate) mod random;
 pub(crate) mod readiness;
 pub(crate) mod reap;
 #[cfg_attr(windows, path = "rights/none.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "rights/ids.rs")]
 pub(crate) mod rights;
 #[cfg_attr(windows, path = "memory/no_rings.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "memory/no_rings.rs")]
 pub(crate) mod ring_memory;
 #[cfg_attr(windows, path = "scheduling/none.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "scheduling/none.rs")]
 pub(crate) mod scheduling;
 #[cfg_attr(windows, path = "memory/heap.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "memory/heap.rs")]
 pub(crate) mod sealed;
 #[cfg_attr(windows, path = "memory/no_slot.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "memory/no_slot.rs")]
 pub(crate) mod shared_memory;
 pub(crate) mod socket;
 #[cfg_attr(windows, path = "spawn/windows.rs")]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "spawn/direct.rs")]
 pub(crate) mod spawn;
 pub(crate) mod stack;
 #[cfg_attr(windows, path = "standard/windows.rs")]
@@ -187,7 +221,8 @@ pub(crate) mod standard;
 pub(crate) mod stderr;
 #[cfg_attr(windows, path = "stdio/windows.rs")]
 pub(crate) mod stdio;
-#[cfg_attr(unix, path = "symbols/elf.rs")]
+#[cfg_attr(any(target_os = "linux", target_os = "android", target_os = "freebsd"), path = "symbols/elf.rs")]
+#[cfg_attr(target_vendor = "apple", path = "symbols/macho.rs")]
 #[cfg_attr(windows, path = "symbols/coff.rs")]
 mod symbol_table;
 pub(crate) mod symbols;

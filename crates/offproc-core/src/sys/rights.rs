@@ -1,7 +1,8 @@
 //! The rights of the calling thread, as far as a few cheap system calls show them. The parent compares those that a
 //! worker was started with with those that the program has when the worker is to run a job.
 
-use super::syscall::{getgroups, getresgid, getresuid};
+use super::kernel::{getresgid, getresuid};
+use super::syscall::getgroups;
 use rustix::thread::{CapabilitySet, capabilities, no_new_privs};
 
 /// Users, groups, capabilities, the root directory, and whether privileges have been given up for good.

@@ -1,7 +1,7 @@
 //! The scheduling of a thread: niceness, CPUs, policy and I/O priority. On Linux each thread has its own, and a new
 //! process inherits that of the thread that starts it; the program's is that of its first thread.
 
-use super::syscall;
+use super::kernel;
 use rustix::process::{Pid, getpid, getpriority_process, setpriority_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::{Deserialize, Serialize};
@@ -27,8 +27,8 @@ impl Scheduling {
         Self {
             nice: getpriority_process(thread).ok(),
             cpus: cpus(thread),
-            policy: syscall::sched_getscheduler(number),
-            io_priority: syscall::ioprio_get(number),
+            policy: kernel::sched_getscheduler(number),
+            io_priority: kernel::ioprio_get(number),
         }
     }
 
@@ -38,7 +38,7 @@ impl Scheduling {
         let own = Self::of(None);
         // First, as some policies know no niceness.
         if let Some((policy, priority)) = self.policy.filter(|_| self.policy != own.policy) {
-            let _ = syscall::sched_setscheduler(policy, priority);
+            let _ = kernel::sched_setscheduler(policy, priority);
         }
         if let Some(nice) = self.nice.filter(|_| self.nice != own.nice) {
             let _ = setpriority_process(None, nice);
@@ -47,7 +47,7 @@ impl Scheduling {
             set_cpus(cpus);
         }
         if let Some(priority) = self.io_priority.filter(|_| self.io_priority != own.io_priority) {
-            syscall::ioprio_set(priority);
+            kernel::ioprio_set(priority);
         }
     }
 }

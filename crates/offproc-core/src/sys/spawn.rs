@@ -2,7 +2,7 @@
 //! standard three.
 #![allow(unsafe_code)]
 
-use super::syscall;
+use super::kernel;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::process::{Child, Command};
@@ -27,7 +27,7 @@ pub(crate) fn on_a_passing_thread<T: Send>(start: impl FnOnce() -> io::Result<T>
 fn wait_for_end(thread: rustix::thread::Pid) {
     let mut moments = 100;
     // The number cannot be another thread's yet: numbers would have to wrap around.
-    while syscall::has_thread(thread) {
+    while kernel::has_thread(thread) {
         if moments > 0 {
             moments -= 1;
             std::thread::yield_now();

@@ -3,11 +3,9 @@
 //! A thread that a job has left behind may hold std's lock on stdout, or C's on one of its streams; so may a thread of
 //! the program that was not copied when this process was forked. std cannot try a lock. So if there may be other
 //! threads, a thread of our own takes the locks, and the caller waits for it for a limited time.
-#![allow(unsafe_code)]
 
 use super::flusher::{Flusher, PATIENCE, STACK};
-use super::fork::is_forked;
-use super::thread;
+use super::{c_streams as c, thread};
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -55,8 +53,7 @@ pub(crate) fn enter_sandbox() {
 
 /// In a fork of the program, before it prints: what the program had printed and not yet written is the program's.
 pub(crate) fn forget_inherited() {
-    // SAFETY: `stdout` is C's own; what it has buffered is dropped.
-    unsafe { c::__fpurge(c::stdout) };
+    c::forget_buffered();
     let forgotten = into_nothing(rustix::stdio::stdout(), || {
         let (done, is_done) = sync_channel(1);
         let flush = move || {
@@ -104,77 +101,4 @@ fn has_one_thread() -> Option<bool> {
     }
     // The directory has a link to itself, one from above, and one for each thread.
     rustix::fs::stat("/proc/self/task").ok().map(|task| task.st_nlink == 3)
-}
-
-/// The parts of the C library that std does not cover.
-mod c {
-    use super::is_forked;
-    use std::ffi::c_int;
-    use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU8, Ordering};
-
-    #[repr(C)]
-    pub(super) struct File {
-        _opaque: [u8; 0],
-    }
-
-    unsafe extern "C" {
-        pub(super) static stdout: *mut File;
-        static stderr: *mut File;
-        pub(super) fn __fpurge(stream: *mut File);
-        fn __fpending(stream: *mut File) -> usize;
-        fn fflush(stream: *mut File) -> c_int;
-        // The streams that there are, the newest first: in the beginning stderr, stdout and stdin.
-        #[cfg(target_env = "gnu")]
-        static _IO_list_all: *mut File;
-    }
-
-    /// Flushes C's streams, if they have anything buffered.
-    pub(super) fn flush() {
-        // SAFETY: these are C's own streams and functions; other threads may write the two words that this reads, which
-        // is no worse than reading them a little earlier or later.
-        unsafe {
-            // In a fork, the other streams hold what the program has not written yet.
-            if has_others() && !is_forked() {
-                fflush(std::ptr::null_mut());
-            } else {
-                for stream in [stdout, stderr] {
-                    if __fpending(stream) > 0 {
-                        fflush(stream);
-                    }
-                }
-            }
-        }
-    }
-
-    #[cfg(target_env = "gnu")]
-    unsafe fn has_others() -> bool {
-        // SAFETY: as above.
-        unsafe { _IO_list_all != stderr }
-    }
-
-    #[cfg(not(target_env = "gnu"))]
-    unsafe fn has_others() -> bool {
-        true
-    }
-
-    /// Where the C library says whether this process has one thread: glibc does, from 2.32 on.
-    fn single_threaded() -> Option<&'static AtomicU8> {
-        static PLACE: OnceLock<Option<&AtomicU8>> = OnceLock::new();
-        *PLACE.get_or_init(|| {
-            if cfg!(not(target_env = "gnu")) {
-                return None;
-            }
-            // SAFETY: a C string; what it names is a variable of one byte that stays, and is only written where a
-            // thread is started or joined.
-            unsafe {
-                let place = libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr());
-                (!place.is_null()).then(|| AtomicU8::from_ptr(place.cast()))
-            }
-        })
-    }
-
-    pub(super) fn is_single_threaded() -> bool {
-        single_threaded().is_some_and(|one| one.load(Ordering::Relaxed) != 0)
-    }
 }

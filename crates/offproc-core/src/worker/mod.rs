@@ -5,6 +5,7 @@ pub(crate) mod channel;
 // Miri runs constructors without arguments, and has no workers.
 #[cfg(all(feature = "auto-init", not(miri)))]
 #[cfg_attr(windows, path = "constructor/pe.rs")]
+#[cfg_attr(target_vendor = "apple", path = "constructor/macho.rs")]
 mod constructor;
 mod cpu_placement;
 pub(crate) mod entry;

@@ -3,13 +3,14 @@
 
 use super::child::Child;
 use super::fd_numbers::duplicate_high;
+use super::flags;
 use super::process::ProcessHandle;
 use super::socket::{self, Blocking, Socket, retry};
 use crate::error::about;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage};
 use rustix::pipe::pipe;
 use rustix::process::{Pid, getppid};
 use std::io::{self, IoSliceMut};
@@ -18,7 +19,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Whether this system has fork servers.
-pub(crate) const IS_SUPPORTED: bool = true;
+pub(crate) const IS_SUPPORTED: bool = flags::HAS_FORK_SERVERS;
 
 /// How soon to look at the program: another process may have copies of its connections, which then show no end.
 const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
@@ -83,14 +84,14 @@ pub(crate) fn receive(requests: &Socket, message: &mut [u8]) -> io::Result<Optio
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut into = [IoSliceMut::new(message)];
-    let count = match retry(|| rustix::net::recvmsg(requests, &mut into, &mut control, RecvFlags::CMSG_CLOEXEC)) {
+    let count = match retry(|| rustix::net::recvmsg(requests, &mut into, &mut control, flags::RECEIVE_GIFTS)) {
         Ok(message) if message.bytes == 0 => return Ok(None),
         Ok(message) => message.bytes,
         Err(Errno::CONNRESET) => return Ok(None),
         Err(e) => return Err(about("a request for a worker could not be received", e)),
     };
     let connection = control.drain().find_map(|part| match part {
-        RecvAncillaryMessage::ScmRights(mut received) => received.next(),
+        RecvAncillaryMessage::ScmRights(mut received) => received.next().map(flags::received),
         _ => None,
     });
     Ok(Some((count, connection)))

@@ -1,6 +1,7 @@
 //! Descriptors that go with bytes over a socket (`SCM_RIGHTS`).
 
 use super::fd_numbers::{add_received, duplicate_high};
+use super::flags::{self, RECEIVE_GIFTS};
 use super::socket::{Blocking, Socket, retry};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage};
@@ -88,12 +89,12 @@ pub(crate) fn receive(
 ) -> Result<(usize, Vec<OwnedFd>), Errno> {
     let mut ancillary = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SCM_MAX_FD))];
     let mut control = RecvAncillaryBuffer::new(&mut ancillary);
-    let flags = blocking.to_receive() | RecvFlags::CMSG_CLOEXEC;
+    let flags = blocking.to_receive() | RECEIVE_GIFTS;
     let message = rustix::net::recvmsg(socket, &mut [IoSliceMut::new(space)], &mut control, flags)?;
     let mut rest = Vec::new();
     for part in control.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = part {
-            rest.extend(add_received(descriptors, received));
+            rest.extend(add_received(descriptors, received.map(flags::received)));
         }
     }
     Ok((message.bytes, rest))

@@ -1,7 +1,7 @@
 //! The executable that this process runs: the place of its code, its constructors, and the identity of its build.
 
 use super::fingerprint::Fingerprint;
-use super::loaded::{self, Header, Object, address};
+use super::loaded::{self, Header, Object, PF_R, PF_X, address};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -172,7 +172,7 @@ fn fingerprint(
         print.add(&header.p_memsz.to_ne_bytes());
         let size = address(header.p_memsz);
         match header.p_type {
-            libc::PT_LOAD if header.p_flags & (libc::PF_X | libc::PF_R) == libc::PF_X | libc::PF_R => {
+            libc::PT_LOAD if header.p_flags & (PF_X | PF_R) == PF_X | PF_R => {
                 for sample in Fingerprint::samples(size) {
                     print.add(&read(header, sample.start, sample.len())?);
                 }

@@ -10,6 +10,10 @@ pub(super) type Header = libc::Elf64_Phdr;
 #[cfg(target_pointer_width = "32")]
 pub(super) type Header = libc::Elf32_Phdr;
 
+/// A segment's flags: it is executed, it is read.
+pub(super) const PF_X: u32 = 1;
+pub(super) const PF_R: u32 = 4;
+
 /// A loaded object.
 pub(super) struct Object<'a>(&'a libc::dl_phdr_info);
 
@@ -67,13 +71,13 @@ impl<'a> Object<'a> {
 
     /// Where its code is.
     pub(super) fn code(&self) -> impl Iterator<Item = Range<usize>> {
-        self.loaded().filter(|header| header.p_flags & libc::PF_X != 0).map(|header| self.range(header))
+        self.loaded().filter(|header| header.p_flags & PF_X != 0).map(|header| self.range(header))
     }
 
     /// The bytes in a range, as they are now; `None` where it is not in a loaded segment that may be read.
     pub(super) fn copy(&self, range: Range<usize>) -> Option<Vec<u8>> {
         let is_around = |it: Range<usize>| it.start <= range.start && range.end <= it.end && range.start <= range.end;
-        self.loaded().find(|header| header.p_flags & libc::PF_R != 0 && is_around(self.range(header)))?;
+        self.loaded().find(|header| header.p_flags & PF_R != 0 && is_around(self.range(header)))?;
         // SAFETY: in a loaded, readable segment of an object that stays, at least as long as it is shown to us.
         let read = |address: usize| unsafe { (address as *const u8).read_volatile() };
         Some(range.map(read).collect())

@@ -10,9 +10,8 @@ use super::fd_numbers::duplicate_high;
 use super::fork::exit_at_once;
 use super::fork_registry::{TrackedGift, TrackedSocket, WeakSocket};
 use super::gifts::Gift;
-use super::process::ProcessHandle;
 use super::readiness::{self, Interest};
-use super::{faults, pairs, syscall};
+use super::{faults, kernel, pairs};
 use crate::error::about;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use std::io;
@@ -37,7 +36,7 @@ pub(crate) fn pair() -> io::Result<(ParentEnd, WorkerEnd)> {
 impl ParentEnd {
     /// The process that holds the other end, once it has started: it asks for the signal itself.
     #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "other mechanisms begin here")]
-    pub(crate) fn bind(&self, _child: &Child<ProcessHandle>, terms: &Terms) -> io::Result<()> {
+    pub(crate) fn bind<P>(&self, _child: &Child<P>, terms: &Terms) -> io::Result<()> {
         // It limits itself, too.
         let _ = (terms.extent, &terms.limits);
         Ok(())
@@ -96,7 +95,7 @@ static HELD: Mutex<Option<OwnedFd>> = Mutex::new(None);
 pub(crate) fn hold(gifts: &mut impl Iterator<Item = Gift>) -> io::Result<Hold> {
     let Some(line) = gifts.next() else { return Ok(Hold::Missing) };
     let line = duplicate_high(line).map_err(|e| about("it could not be moved to a high descriptor", e))?;
-    syscall::signal_when_readable(line.as_fd(), libc::SIGKILL)?;
+    kernel::signal_when_readable(line.as_fd(), libc::SIGKILL)?;
     // The parent may have ended before this process asked for the signal; then the signal never comes.
     let gone = readiness::wait_for(&line, Interest::Readable, Duration::ZERO)?;
     *HELD.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
@@ -161,7 +160,7 @@ pub(crate) fn report_faults() -> io::Result<()> {
 /// `fcntl(F_SETOWN)`: from here on the end of the parent ends the whole process group, which this process leads.
 pub(crate) fn cover_group() -> io::Result<()> {
     match &*HELD.lock().unwrap_or_else(PoisonError::into_inner) {
-        Some(line) => Ok(syscall::signal_group_when_readable(line.as_fd())?),
+        Some(line) => Ok(kernel::signal_group_when_readable(line.as_fd())?),
         None => Err(io::ErrorKind::NotFound.into()),
     }
 }

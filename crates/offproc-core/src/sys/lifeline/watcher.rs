@@ -7,6 +7,7 @@
 
 use super::child::{Child, ShowsEnd, Terms};
 use super::fd_numbers::duplicate_high;
+use super::flags;
 use super::fork::exit_at_once;
 use super::fork_registry::{TrackedGift, TrackedSocket, WeakSocket};
 use super::gifts::Gift;
@@ -225,6 +226,7 @@ impl Starter {
 pub(crate) fn die_with(Starter(parent): Starter) {
     let Some(parent) = parent else { return };
     PARENT.store(parent.as_raw_nonzero().get(), Ordering::Relaxed);
+    flags::end_with_parent();
     if getppid() != Some(parent) {
         exit_at_once(0); // it ended before that
     }

@@ -1,7 +1,7 @@
 //! Memory as a file without a name, whose descriptor can be sent to another process: memfds.
 
+use super::file_size_limit::without_xfsz;
 use super::fork_registry::TrackedFd;
-use super::signals;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, ftruncate, memfd_create};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -26,7 +26,7 @@ pub(super) fn create<const N: usize>(
         more(file)
     })?;
     let file = made.first().ok_or(io::ErrorKind::InvalidInput)?;
-    signals::without_xfsz(|| ftruncate(file, size))?;
+    without_xfsz(|| ftruncate(file, size))?;
     fcntl_add_seals(file, seals)?;
     must_have(file, seals)?;
     Ok(made)

@@ -19,7 +19,7 @@ pub(crate) struct RingMemory(Infallible);
 pub(crate) struct Ring(Infallible);
 
 fn unsupported() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "there are no channels on Windows so far")
+    io::Error::new(io::ErrorKind::Unsupported, "there is no memory here that two processes could share")
 }
 
 impl RingMemory {
@@ -27,7 +27,8 @@ impl RingMemory {
     ///
     /// Always.
     pub(crate) fn create() -> io::Result<[Self; 2]> {
-        Err(unsupported())
+        let ends: io::Result<[Self; 2]> = Err(unsupported());
+        ends.inspect(|[one, _]| one.words().begin(FIRST))
     }
 
     pub(crate) fn open(_: Gift) -> io::Result<Self> {

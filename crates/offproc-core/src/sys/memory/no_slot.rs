@@ -80,8 +80,10 @@ impl Words {
         match self.0 {}
     }
 
-    pub(crate) fn forget(&self, _buffer: u64) {
-        match self.0 {}
+    pub(crate) fn forget(&self, buffer: u64) {
+        if self.forgotten().put(buffer) {
+            self.slot().remind(&SharedFutex::ENDLESS);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which process made the socket at the other end, and whether this process has no rights that that one lacks.
 
-use super::syscall;
+use super::kernel;
 use crate::error::about;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use rustix::process::{Pid, getegid, geteuid, getgid, getgroups, getppid, getuid};
@@ -55,7 +55,7 @@ fn of(socket: BorrowedFd<'_>) -> io::Result<libc::ucred> {
     if sockopt::socket_domain(socket)? != AddressFamily::UNIX || sockopt::socket_type(socket)? != SocketType::STREAM {
         return Err(io::Error::other("it is not a stream socket of this system"));
     }
-    syscall::peer_credentials(socket)
+    kernel::peer_credentials(socket)
 }
 
 fn has_more_groups(socket: BorrowedFd<'_>) -> io::Result<bool> {
@@ -63,7 +63,7 @@ fn has_more_groups(socket: BorrowedFd<'_>) -> io::Result<bool> {
     if ours.is_empty() {
         return Ok(false);
     }
-    let theirs = syscall::peer_groups(socket)?;
+    let theirs = kernel::peer_groups(socket)?;
     Ok(ours.iter().any(|group| !theirs.contains(&group.as_raw())))
 }
 

@@ -18,10 +18,7 @@ pub(crate) const USUAL: usize = 64 << 10;
 
 /// `pipe2(O_CLOEXEC)`: where to read, and where to write.
 pub(crate) fn pipe() -> io::Result<(TrackedFd, TrackedGift)> {
-    let [read, write] = TrackedFd::open(|| {
-        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-        Ok([read, write])
-    })?;
+    let [read, write] = TrackedFd::open(|| Ok(flags::pipe()?))?;
     Ok((read, write))
 }
 

@@ -4,9 +4,9 @@
 use super::child::{Child, Kill, NotOurs, NotPermitted, ShowsEnd, Unsupported, Wait};
 use super::fd_numbers::duplicate_high;
 use super::fork_registry::TrackedFd;
+use super::kernel;
 use super::readiness::{self, Interest};
 use super::reap::{Reaped, Usage};
-use super::syscall;
 use async_io::Async;
 use rustix::io::Errno;
 use rustix::process::{
@@ -58,7 +58,7 @@ impl Kill for ProcessHandle {
     }
 
     fn kill_group(&self) -> Result<(), Unsupported> {
-        match syscall::pidfd_kill_group(self.fd.as_fd()) {
+        match kernel::pidfd_kill_group(self.fd.as_fd()) {
             Err(Errno::INVAL) => Err(Unsupported),
             _ => Ok(()),
         }
@@ -103,7 +103,7 @@ impl Wait for ProcessHandle {
 
     /// `waitid(P_PIDFD, WEXITED | WNOHANG)`.
     fn reap(&self) -> Result<Option<Reaped>, NotOurs> {
-        let Some(waited) = syscall::waitid(self.fd.as_fd()).map_err(|_| NotOurs)? else { return Ok(None) };
+        let Some(waited) = kernel::waitid(self.fd.as_fd()).map_err(|_| NotOurs)? else { return Ok(None) };
         // As `waitpid` has it.
         let status = match waited.code {
             libc::CLD_EXITED => (waited.status & 0xff) << 8,

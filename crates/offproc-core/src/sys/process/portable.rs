@@ -7,7 +7,7 @@
 
 use super::child::{Child, Kill, NotOurs, NotPermitted, ShowsEnd, Unsupported, Wait};
 use super::reap::{Reaped, Usage};
-use super::thread;
+use super::{kernel, thread};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use std::future::poll_fn;
@@ -236,15 +236,12 @@ fn wait4(pid: Pid) -> Result<Option<Reaped>, NotOurs> {
         0 => Ok(None),
         1.. => {
             let (user, system) = (time(usage.ru_utime), time(usage.ru_stime));
-            let memory = u64::try_from(usage.ru_maxrss).unwrap_or(0) * RUSAGE_UNIT;
+            let memory = u64::try_from(usage.ru_maxrss).unwrap_or(0) * kernel::RESIDENT_UNIT;
             Ok(Some(Reaped::new(status, Usage { user, system, memory })))
         }
         _ => Err(NotOurs),
     }
 }
-
-/// In which unit `ru_maxrss` is: bytes on Apple's systems, else kibibytes.
-const RUSAGE_UNIT: u64 = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
 
 fn time(time: libc::timeval) -> Duration {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);

@@ -3,8 +3,7 @@
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
-/// `MSG_NOSIGNAL`: the other end may be closed, which must not end this process.
-pub(super) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+pub(super) use super::flags::NO_SIGNAL;
 pub(super) const DONT_WAIT_TO_SEND: SendFlags = SendFlags::DONTWAIT;
 pub(super) const DONT_WAIT_TO_RECEIVE: RecvFlags = RecvFlags::DONTWAIT;
 /// The errors of a call on a connection whose other end is gone.

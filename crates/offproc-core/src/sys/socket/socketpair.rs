@@ -1,9 +1,10 @@
 //! Pairs of connected sockets, and pipes.
 
+use super::flags;
 use super::fork_registry::TrackedFd;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
+use rustix::net::{SocketType, sockopt};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// `socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)`: the first end is ours; the second is for another process, and
 /// closing our copy of it does not shut it down.
@@ -27,10 +28,7 @@ pub(crate) fn pair_of_ends() -> io::Result<(TrackedFd, TrackedFd)> {
 }
 
 fn unowned(kind: SocketType) -> io::Result<(TrackedFd, TrackedFd)> {
-    let [a, b] = TrackedFd::open(|| {
-        let (a, b) = socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
-        Ok([a, b])
-    })?;
+    let [a, b] = TrackedFd::open(|| Ok(flags::pair(kind)?))?;
     Ok((a, b))
 }
 
@@ -41,6 +39,5 @@ pub(crate) fn has_room_for(count: usize) -> io::Result<()> {
 
 /// Whether a socket from another process is one of such a pair.
 pub(crate) fn is_of_pair(socket: &OwnedFd) -> bool {
-    sockopt::socket_domain(socket).is_ok_and(|domain| domain == AddressFamily::UNIX)
-        && sockopt::socket_type(socket).is_ok_and(|kind| kind == SocketType::STREAM)
+    flags::is_local(socket.as_fd()) && sockopt::socket_type(socket).is_ok_and(|kind| kind == SocketType::STREAM)
 }

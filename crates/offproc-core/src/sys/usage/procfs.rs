@@ -2,7 +2,7 @@
 
 use super::child::Wait;
 use super::process::ProcessHandle;
-use super::syscall;
+use super::{kernel, syscall};
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) fn own_cpu_time() -> Duration {
 pub(crate) fn cpu_time(process: &ProcessHandle) -> Option<Duration> {
     let pid = process.pid();
     let pid = libc::pid_t::try_from(pid).ok()?;
-    let time = syscall::process_cpu_time(pid)?;
+    let time = kernel::process_cpu_time(pid)?;
     Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?))
 }
 
@@ -38,5 +38,5 @@ fn resident(statm: &str) -> Option<u64> {
 
 /// `getrusage`: the peak resident memory of this process, in bytes.
 pub(crate) fn largest_resident() -> u64 {
-    syscall::getrusage_maxrss() * 1024
+    syscall::getrusage_maxrss() * kernel::RESIDENT_UNIT
 }
