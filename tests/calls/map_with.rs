@@ -13,6 +13,7 @@ matrix!(lends_each_item_the_state_of_its_worker_and_each_runs_once);
 isolated!(
     loses_the_state_with_an_item_that_panics_and_goes_on_with_another,
     prefers_a_worker_that_has_its_state,
+    does_not_count_a_state_that_is_made_anew_as_a_job,
     goes_on_in_another_worker_after_a_crash,
     goes_on_in_another_worker_where_a_sandbox_keeps_the_state_from_being_made,
     is_an_error_for_each_item_in_a_context_of_another_state,
@@ -132,6 +133,26 @@ fn prefers_a_worker_that_has_its_state() {
         assert_eq!(results.into_iter().filter_map(Result::ok).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(context.statistics().states_built, 2, "the other worker had its own");
     });
+}
+
+/// After it there is no decision whether the worker retires; after each chunk there is one.
+fn does_not_count_a_state_that_is_made_anew_as_a_job() {
+    for transport in [Transport::SharedMemory, Transport::Stream] {
+        for (builder, workers) in [(builder(1).retire_after_jobs(3..=3), 1), (builder(1).retire(|| true), 3)] {
+            let scratch = Scratch::new();
+            let path = scratch.path("trace");
+            let context = builder.transport(transport).init_with(path.clone(), load).open().unwrap();
+            let results: Vec<_> = context.map_with(add, 36..42).chunk_size(Chunks::Of(2)).wait().collect();
+            let sums: Vec<_> = results.into_iter().map(Result::ok).collect();
+            // A worker that has lost its state makes it for the next chunk, if it stays.
+            let next = if workers == 1 { [Some(3), Some(4)] } else { [Some(1), Some(2)] };
+            assert_eq!(sums, [&[Some(1), None, Some(1), Some(2)], &next[..]].concat());
+            context.close().wait().unwrap();
+            let now = context.statistics();
+            assert_eq!((now.started, now.retired, now.killed), (workers, workers, 0), "{transport:?}");
+            assert_eq!(now.states_built, workers.max(2), "{transport:?}");
+        }
+    }
 }
 
 fn goes_on_in_another_worker_after_a_crash() {

@@ -1,15 +1,16 @@
 //! A channel ends with either of its ends, and nothing of it holds up a call or a context.
 
 use futures::{StreamExt, join};
-use offproc::{Error, Receiver, RecvError, SendError, Sender, TrySendError, channel};
+use offproc::{Error, Receiver, RecvError, SendError, Sender, TrySendError, WorkerContext, channel};
 use offproc_tests::rendezvous::{Arrivals, arrive};
 use offproc_tests::scratch::Scratch;
 use offproc_tests::waiting::{drive_until, until};
-use offproc_tests::{Case, isolated, job, matrix};
+use offproc_tests::{Case, isolate, isolated, job, matrix};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 matrix!(
+    with and without memory files:
     a_dropped_receiver_stops_a_job,
     a_job_that_dies_ends_its_channels,
     a_job_that_dies_unpolled_ends_its_channels,
@@ -18,7 +19,14 @@ matrix!(
     ends_come_back,
 );
 
-isolated!(a_dropped_sender_ends_the_items, a_dropped_receiver_ends_sending, a_dropped_future_has_done_nothing);
+isolated!(
+    with and without memory files:
+    a_dropped_sender_ends_the_items,
+    a_dropped_receiver_ends_sending,
+    a_dropped_future_has_done_nothing,
+    the_system_decides_what_items_go_through,
+    what_waits_in_a_dropped_sender_arrives,
+);
 
 async fn a_dropped_receiver_stops_a_job(case: Case) {
     let context = case.context();
@@ -212,4 +220,31 @@ fn a_dropped_future_has_done_nothing() {
             assert_eq!((receiver.recv().wait().unwrap(), receiver.recv().wait().unwrap()), (5, 6));
         });
     });
+}
+
+fn the_system_decides_what_items_go_through() {
+    let (_sender, _receiver) = channel::<u8>(1);
+    let files =
+        std::fs::read_dir("/proc/self/fd").unwrap().flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok());
+    let memory = files.filter(|file| file.to_string_lossy().contains("memfd:offproc-items")).count();
+    assert_eq!(memory, if isolate::has_no_memory_files() { 0 } else { 2 });
+}
+
+/// More than a socket has room for: of a sender that is dropped, and of one whose worker has retired.
+fn what_waits_in_a_dropped_sender_arrives() {
+    let items = || (0..5_u8).map(|number| serde_bytes::ByteBuf::from(vec![number; 1 << 20]));
+    let (sender, receiver) = channel(5);
+    items().for_each(|item| sender.try_send(item).unwrap());
+    drop(sender);
+    assert!(receiver.wait().eq(items()));
+
+    let context = WorkerContext::builder().retire_after_jobs(1..=1).open().unwrap();
+    let (sender, receiver) = channel(5);
+    let fill = |sender: Sender<serde_bytes::ByteBuf>| {
+        (0..5_u8).for_each(|n| sender.send(serde_bytes::ByteBuf::from(vec![n; 1 << 20])).wait().unwrap());
+        std::mem::forget(sender);
+    };
+    context.run_sync(fill, sender).wait().unwrap();
+    assert!(receiver.wait().eq(items()));
+    context.close().wait().unwrap();
 }

@@ -6,6 +6,7 @@ use offproc_tests::{Case, isolated, matrix};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 matrix!(
+    with and without memory files:
     arrive_in_order_from_a_job,
     arrive_in_order_in_a_job,
     go_there_and_back_by_async_code,
@@ -14,6 +15,7 @@ matrix!(
 );
 
 isolated!(
+    with and without memory files:
     arrive_within_one_process,
     of_any_size_arrive,
     longer_than_their_type_arrive,

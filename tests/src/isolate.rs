@@ -15,6 +15,9 @@ use std::time::Duration;
 /// Names the one test that an inner process runs.
 const INNER: &str = "OFFPROC_TEST_INNER";
 
+/// Set where the system is to refuse memory files.
+const WITHOUT_MEMORY_FILES: &str = "OFFPROC_TEST_WITHOUT_MEMORY_FILES";
+
 /// Far more than any test takes on a busy machine; it turns a hang into a failure.
 const LONGEST: Duration = Duration::from_secs(180);
 
@@ -23,19 +26,35 @@ pub fn run(name: &str, test: impl FnOnce()) {
     run_within(LONGEST, &[], name, test);
 }
 
+/// Runs the test of this name twice: as the system is, and as if it had no memory files, with its workers.
+pub fn run_with_and_without_memory_files(name: &str, test: impl FnOnce()) {
+    run_in_each(&[&[], &[(WITHOUT_MEMORY_FILES, "1")]], LONGEST, name, Box::new(test));
+}
+
 /// The same for a test that may take longer, or needs variables in its environment. What it prints is passed on.
 pub fn run_within(longest: Duration, environment: &[(&str, &str)], name: &str, test: impl FnOnce()) {
-    run_boxed(longest, environment, name, Box::new(test));
+    run_in_each(&[environment], longest, name, Box::new(test));
 }
 
 /// Compiled once, and not for each test.
-fn run_boxed(longest: Duration, environment: &[(&str, &str)], name: &str, test: Box<dyn FnOnce() + '_>) {
+fn run_in_each(environments: &[&[(&str, &str)]], longest: Duration, name: &str, test: Box<dyn FnOnce() + '_>) {
     let (_crate, name) = name.split_once("::").expect("a test in a module");
     if std::env::var(INNER).is_ok_and(|inner| inner == name) {
+        if has_no_memory_files() {
+            crate::refusal::refuse(libc::SYS_memfd_create, libc::ENOSYS);
+        }
         crate::leak::check(test);
     } else {
-        print!("{}", run_inner(name, longest, environment));
+        for environment in environments {
+            print!("{}", run_inner(name, longest, environment));
+        }
     }
+}
+
+/// Whether this test runs as if the system had no memory files.
+#[must_use]
+pub fn has_no_memory_files() -> bool {
+    std::env::var_os(WITHOUT_MEMORY_FILES).is_some()
 }
 
 fn run_inner(name: &str, longest: Duration, environment: &[(&str, &str)]) -> String {

@@ -2,35 +2,42 @@
 /// `kills_a_running_job::tokio_multi_thread::spawn`.
 ///
 /// `matrix!(except fork: ...)` leaves out the kind of worker that promises less than the others, and
-/// `matrix!(only fork_server: ...)` is about fork servers.
+/// `matrix!(only fork_server: ...)` is about fork servers. `matrix!(with and without memory files: ...)` runs each cell
+/// twice.
 #[macro_export]
 macro_rules! matrix {
     (except fork: $($body:ident),+ $(,)?) => {
-        $($crate::matrix!(@runtimes $body [(all(), spawn Spawn) (unix, fork_server ForkServer)]);)+
+        $($crate::matrix!(@runtimes run $body [(all(), spawn Spawn) (unix, fork_server ForkServer)]);)+
+    };
+    (with and without memory files: $($body:ident),+ $(,)?) => {
+        $($crate::matrix!(@runtimes run_with_and_without_memory_files $body
+            [(all(), spawn Spawn) (unix, fork_server ForkServer) (unix, fork Fork)]);)+
     };
     (only fork_server: $($body:ident),+ $(,)?) => {
-        $($crate::matrix!(@runtimes $body [(unix, fork_server ForkServer)]);)+
+        $($crate::matrix!(@runtimes run $body [(unix, fork_server ForkServer)]);)+
     };
     ($($body:ident),+ $(,)?) => {
-        $($crate::matrix!(@runtimes $body [(all(), spawn Spawn) (unix, fork_server ForkServer) (unix, fork Fork)]);)+
+        $($crate::matrix!(@runtimes run $body
+            [(all(), spawn Spawn) (unix, fork_server ForkServer) (unix, fork Fork)]);)+
     };
-    (@runtimes $body:ident $workers:tt) => {
+    (@runtimes $run:ident $body:ident $workers:tt) => {
         mod $body {
-            $crate::matrix!(@runtime tokio_current_thread TokioCurrentThread $body $workers);
-            $crate::matrix!(@runtime tokio_multi_thread TokioMultiThread $body $workers);
-            $crate::matrix!(@runtime async_std AsyncStd $body $workers);
-            $crate::matrix!(@runtime smol Smol $body $workers);
-            $crate::matrix!(@runtime futures_block_on FuturesBlockOn $body $workers);
+            $crate::matrix!(@runtime $run tokio_current_thread TokioCurrentThread $body $workers);
+            $crate::matrix!(@runtime $run tokio_multi_thread TokioMultiThread $body $workers);
+            $crate::matrix!(@runtime $run async_std AsyncStd $body $workers);
+            $crate::matrix!(@runtime $run smol Smol $body $workers);
+            $crate::matrix!(@runtime $run futures_block_on FuturesBlockOn $body $workers);
         }
     };
-    (@runtime $runtime:ident $executor:ident $body:ident [$(($systems:meta, $workers:ident $kind:ident))+]) => {
+    (@runtime $run:ident $runtime:ident $executor:ident $body:ident
+        [$(($systems:meta, $workers:ident $kind:ident))+]) => {
         mod $runtime {$(
             #[cfg($systems)]
             #[test]
             fn $workers() {
                 let case = $crate::Case::new($crate::Executor::$executor, $crate::WorkerKind::$kind);
                 let name = concat!(module_path!(), "::", stringify!($workers));
-                $crate::isolate::run(name, || case.executor().block_on(super::super::$body(case)));
+                $crate::isolate::$run(name, || case.executor().block_on(super::super::$body(case)));
             }
         )+}
     };
@@ -40,11 +47,17 @@ macro_rules! matrix {
 /// part of.
 #[macro_export]
 macro_rules! isolated {
+    (with and without memory files: $($body:ident),+ $(,)?) => {
+        $crate::isolated!(@run run_with_and_without_memory_files $($body),+);
+    };
     ($($body:ident),+ $(,)?) => {
+        $crate::isolated!(@run run $($body),+);
+    };
+    (@run $run:ident $($body:ident),+) => {
         mod isolated {$(
             #[test]
             fn $body() {
-                $crate::isolate::run(concat!(module_path!(), "::", stringify!($body)), super::$body);
+                $crate::isolate::$run(concat!(module_path!(), "::", stringify!($body)), super::$body);
             }
         )+}
     };

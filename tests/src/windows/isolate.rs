@@ -19,6 +19,17 @@ pub fn run(name: &str, test: impl FnOnce()) {
     run_within(LONGEST, &[], name, test);
 }
 
+/// There are none here.
+pub fn run_with_and_without_memory_files(name: &str, test: impl FnOnce()) {
+    run(name, test);
+}
+
+/// Whether this test runs as if the system had no memory files.
+#[must_use]
+pub fn has_no_memory_files() -> bool {
+    true
+}
+
 /// The same for a test that may take longer, or needs variables in its environment. What it prints is passed on.
 ///
 /// # Panics

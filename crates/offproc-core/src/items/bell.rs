@@ -21,11 +21,11 @@ const MOST_READS: usize = 16;
 
 /// One end of the pair.
 #[derive(Debug)]
-pub(super) struct SocketBell(Registered);
+pub(crate) struct SocketBell(Registered);
 
 /// What a look at it has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rung {
+pub(crate) enum Rung {
     /// The other end may have news.
     News,
     /// The other end is gone.
@@ -51,15 +51,21 @@ impl SocketBell {
         self.0.descriptor()
     }
 
-    /// Takes what there is, without waiting.
+    /// Reads what there is, without waiting. Descriptors that a hostile end sends along are closed.
+    pub(super) fn read(&self, space: &mut [u8]) -> Result<usize, Errno> {
+        let mut descriptors = Vec::new();
+        let read = retry(|| receive_with(self.descriptor(), space, &mut descriptors, Blocking::No));
+        if !descriptors.is_empty() {
+            discard(descriptors);
+        }
+        read
+    }
+
+    /// Takes the rings that there are, without waiting.
     pub(super) fn silence(&self) -> Rung {
-        let (mut space, mut descriptors) = ([0; 256], Vec::new());
+        let mut space = [0; 256];
         for _ in 0..MOST_READS {
-            let read = retry(|| receive_with(self.descriptor(), &mut space, &mut descriptors, Blocking::No));
-            if !descriptors.is_empty() {
-                discard(descriptors.drain(..));
-            }
-            match read {
+            match self.read(&mut space) {
                 Ok(1..) => {}
                 Err(Errno::AGAIN) => return Rung::News,
                 Ok(0) | Err(_) => return Rung::End,
@@ -73,8 +79,8 @@ impl SocketBell {
         is_at_end(self.descriptor())
     }
 
-    /// Ready once there may be news. Look at the words before and after.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, runtime: &RuntimeSelector) -> Poll<io::Result<Rung>> {
+    /// Ready once there may be news. Look for them before and after.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, runtime: &RuntimeSelector) -> Poll<io::Result<()>> {
         let polled = if is_forked() {
             // Where neither offproc's threads are nor those of the program's runtime.
             self.0.poll_readable(cx, &RuntimeSelector::only(Lookout))?
@@ -87,10 +93,7 @@ impl SocketBell {
         }
         // Time that is paused goes on while a task waits for items, as it does for a socket.
         self.0.let_clock_run();
-        match polled {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(()) => Poll::Ready(Ok(self.silence())),
-        }
+        polled.map(Ok)
     }
 
     /// The wait is over.

@@ -1,12 +1,17 @@
 //! Makes item channels, and turns items into bytes and back.
 
 use super::bell::SocketBell;
+use super::bound::Bound;
 use super::end::End;
 use super::receiver::ItemReceiver;
 use super::sender::ItemSender;
+use super::side::Medium;
+use super::socket::Carried;
 use crate::error::{DecodeError, EncodeError};
 use crate::job::attachments::{Incoming, Outgoing};
 use crate::job::codec;
+use crate::sys::fd_numbers::is_shortage;
+use crate::sys::fork::lock_registry_in_forks;
 use crate::sys::pairs;
 use crate::sys::ring_memory::RingMemory;
 use crate::wire::buffer;
@@ -24,11 +29,22 @@ pub fn item_channel(capacity: usize) -> (ItemSender, ItemReceiver) {
 
 fn ends(capacity: u64) -> io::Result<(ItemSender, ItemReceiver)> {
     let (a, b) = pairs::pair_of_ends()?;
-    let [sender, receiver] = RingMemory::create()?;
+    let (sender, receiver) = media()?;
+    let (a, b, bound) = (SocketBell::new(a), SocketBell::new(b), Bound::none());
     Ok((
-        ItemSender::of(End::new(sender, capacity, SocketBell::new(a))?),
-        ItemReceiver::of(End::new(receiver, capacity, SocketBell::new(b))?),
+        ItemSender::of(End::new(sender, capacity, a, bound.clone())?),
+        ItemReceiver::of(End::new(receiver, capacity, b, bound)?),
     ))
+}
+
+/// Memory, or the socket alone: where the system does not offer memory to share, or forbids it.
+fn media() -> io::Result<(Medium, Medium)> {
+    lock_registry_in_forks();
+    match RingMemory::create() {
+        Ok([sender, receiver]) => Ok((Medium::Memory(sender), Medium::Memory(receiver))),
+        Err(e) if is_shortage(&e) => Err(e),
+        Err(_) => Ok((Medium::Socket(Carried::default()), Medium::Socket(Carried::default()))),
+    }
 }
 
 /// An item as bytes, which the buffer is given back for by [`give_buffer`].

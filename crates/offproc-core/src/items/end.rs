@@ -1,7 +1,9 @@
 //! An end of an item channel: where it is, and how it moves to another process.
 
 use super::bell::{Rung, SocketBell};
+use super::bound::Bound;
 use super::send_queue::SendQueue;
+use super::side::{Medium, MediumTicket, Side};
 use super::spin::{Looked, Spin};
 use crate::error::about;
 use crate::job::attachments::{self, Leaving};
@@ -9,35 +11,21 @@ use crate::job::own;
 use crate::job::reason::noted;
 use crate::role;
 use crate::sys::discard::discard;
-use crate::sys::fork::generation;
+use crate::sys::fork::{generation, lock_registry_in_forks};
 use crate::sys::gifts::{self, Gift};
 use crate::sys::ring_memory::RingMemory;
-use crate::wire::items::words::Words;
 use serde::de::{Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Which end it is.
-pub(super) trait Side: fmt::Debug + Send + Sized + 'static {
-    const IS_SENDER: bool;
-
-    fn open(memory: RingMemory, capacity: u64) -> io::Result<Self>;
-
-    fn memory(&self) -> &RingMemory;
-
-    fn capacity(&self) -> u64;
-
-    /// It is dropped.
-    fn end(words: &Words);
-}
-
 /// What an end has while it is in this process.
 #[derive(Debug)]
 pub(super) struct Link<S> {
     pub(super) side: S,
     pub(super) bell: SocketBell,
+    pub(super) bound: Bound,
     /// The other end is gone, or has written what no end writes.
     pub(super) is_over: bool,
     pub(super) spin: Spin,
@@ -46,18 +34,18 @@ pub(super) struct Link<S> {
 }
 
 impl<S: Side> Link<S> {
-    fn new(side: S, bell: SocketBell) -> Self {
-        Self { side, bell, is_over: false, spin: Spin::new(), looked: Looked::new(), queue: SendQueue::default() }
+    fn new(side: S, bell: SocketBell, bound: Bound) -> Self {
+        let (spin, looked, queue) = (Spin::new(), Looked::new(), SendQueue::default());
+        Self { side, bell, bound, is_over: false, spin, looked, queue }
     }
 
-    /// There was a ring.
-    pub(super) fn rung(&mut self, rung: Rung) {
-        self.is_over |= rung == Rung::End;
+    /// There was something on the socket.
+    pub(super) fn rung(&mut self) {
+        self.is_over |= self.side.rung(&self.bell) == Rung::End;
     }
 
     fn close(self) {
-        S::end(self.side.memory().words());
-        self.bell.shut_down();
+        self.side.close(&self.bell);
     }
 }
 
@@ -87,8 +75,9 @@ impl<S: Side> End<S> {
         Self(Arc::new(Place { state: Mutex::new(state), generation: generation() }))
     }
 
-    pub(super) fn new(memory: RingMemory, capacity: u64, bell: SocketBell) -> io::Result<Self> {
-        Ok(Self::of(State::Here(Link::new(S::open(memory, capacity)?, bell))))
+    pub(super) fn new(medium: Medium, capacity: u64, bell: SocketBell, bound: Bound) -> io::Result<Self> {
+        let side = S::open(medium, capacity, &bell)?;
+        Ok(Self::of(State::Here(Link::new(side, bell, bound))))
     }
 
     /// Of a channel that could not be made.
@@ -136,7 +125,10 @@ impl<S: Side> Leaving for Place<S> {
     fn stays(&self) {
         let mut state = self.lock();
         *state = match std::mem::replace(&mut *state, State::Gone) {
-            State::Leaving(link) => State::Here(link),
+            State::Leaving(link) => {
+                link.side.stay();
+                State::Here(link)
+            }
             other => other,
         };
     }
@@ -151,8 +143,9 @@ impl<S: Side> Leaving for Place<S> {
     }
 }
 
-/// How it travels: which end, the capacity, and the numbers of its descriptors among those of the message.
-type Ticket = (bool, u64, u32, u32);
+/// How it travels: which end, the capacity, the number of its socket among the descriptors of the message, and what its
+/// items go through.
+type Ticket = (bool, u64, u32, MediumTicket);
 
 const NOT_IN_A_CALL: &str = "an end of a channel can only be serialised and deserialised as an argument or a result \
     of a call, alone or inside other types, and not by another format inside one of them";
@@ -185,11 +178,11 @@ impl<S: Side> End<S> {
             }
             State::Failed(reason) => return Err(io::Error::other(reason.clone())),
         };
-        let memory = attachments::attach(gifts::borrow(link.side.memory().descriptor()));
-        let memory = memory.map_err(|e| about("an end of a channel could not be sent", e))?;
         let socket = gifts::of_socket(link.bell.descriptor()).and_then(attachments::attach);
-        let socket = socket.map_err(|e| about("an end of a channel could not be sent", e))?;
-        let ticket = (S::IS_SENDER, link.side.capacity(), memory, socket);
+        let medium = socket.and_then(|socket| Ok((socket, link.side.leave()?)));
+        let (socket, medium) = medium.map_err(|e| about("an end of a channel could not be sent", e))?;
+        link.bound.set(attachments::limit_of_outgoing());
+        let ticket = (S::IS_SENDER, link.side.capacity(), socket, medium);
         let place: Arc<Place<S>> = Arc::clone(&self.0);
         attachments::attach_end(place);
         *state = match std::mem::replace(&mut *state, State::Gone) {
@@ -200,18 +193,11 @@ impl<S: Side> End<S> {
     }
 
     /// Has come with the message that is being read.
-    fn arrive((is_sender, capacity, memory, socket): Ticket) -> io::Result<Self> {
-        let memory = attachments::detach(memory)?;
-        let socket = match attachments::detach(socket) {
-            Ok(socket) => socket,
-            Err(e) => {
-                discard([memory]);
-                return Err(e);
-            }
-        };
-        // Before anything else drops them: a worker may send what takes long to close.
-        let memory = match RingMemory::open(out_of_the_way(memory)) {
-            Ok(memory) => memory,
+    fn arrive((is_sender, capacity, socket, medium): Ticket) -> io::Result<Self> {
+        let socket = attachments::detach(socket)?;
+        // Before anything else drops it: a worker may send what takes long to close.
+        let medium = match Self::open(medium) {
+            Ok(medium) => medium,
             Err(e) => {
                 discard([socket]);
                 return Err(e);
@@ -221,7 +207,17 @@ impl<S: Side> End<S> {
         if is_sender != S::IS_SENDER {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is the other end of the channel"));
         }
-        Self::new(memory, capacity, bell)
+        Self::new(medium, capacity, bell, Bound::of(attachments::limit_of_incoming()))
+    }
+
+    fn open(medium: MediumTicket) -> io::Result<Medium> {
+        lock_registry_in_forks();
+        Ok(match medium {
+            MediumTicket::Memory(memory) => {
+                Medium::Memory(RingMemory::open(out_of_the_way(attachments::detach(memory)?))?)
+            }
+            MediumTicket::Socket(carried) => Medium::Socket(carried),
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Item channels: what `offproc::channel` makes. Their ends may be in any two processes of a program and its workers.
 
 mod bell;
+mod bound;
 pub(crate) mod channel;
 mod end;
 mod receive;
@@ -8,7 +9,9 @@ pub(crate) mod receiver;
 mod send;
 mod send_queue;
 pub(crate) mod sender;
+mod side;
 pub(crate) mod small;
+pub(crate) mod socket;
 mod spin;
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ pub(crate) struct RingReceiver {
     own: Position,
     /// The sender's position, as last seen.
     tail: u64,
+    longest: u64,
 }
 
 /// What the receiver finds.
@@ -32,6 +33,8 @@ pub(crate) enum Taken {
     End,
     /// There was an item, and there is no memory for it.
     Lost(io::Error),
+    /// There was an item of so many bytes, more than there may be.
+    TooLong(u64),
     /// The sender has written what no sender writes.
     Violation,
 }
@@ -40,7 +43,7 @@ impl RingReceiver {
     /// A new channel's, or one that has moved to this process.
     pub(crate) fn new(memory: RingMemory, capacity: u64) -> io::Result<Self> {
         let own = memory.words().receiver.load().checked()?;
-        Ok(Self { ring: memory.ring(own.ring)?, capacity, own, tail: own.bytes, memory })
+        Ok(Self { ring: memory.ring(own.ring)?, capacity, own, tail: own.bytes, longest: u64::MAX, memory })
     }
 
     pub(crate) fn memory(&self) -> &RingMemory {
@@ -49,6 +52,12 @@ impl RingReceiver {
 
     pub(crate) fn capacity(&self) -> u64 {
         self.capacity
+    }
+
+    /// Items of more bytes are left out.
+    #[inline]
+    pub(crate) fn set_longest(&mut self, longest: u64) {
+        self.longest = longest;
     }
 
     /// True if there is something to take, or was at the last look.
@@ -146,13 +155,17 @@ impl RingReceiver {
 
     #[inline]
     fn take_item(&mut self, offset: u64, length: u64, into: &mut Vec<u8>) -> Taken {
-        let copied = self.ring.copy_out(offset + HEADER, length as usize, into);
+        let copied = if length <= self.longest {
+            self.ring.copy_out(offset + HEADER, length as usize, into).map_or_else(Taken::Lost, |()| Taken::Item)
+        } else {
+            Taken::TooLong(length)
+        };
         let size = size_of_item(length);
         if self.ring.number() > KEPT {
             // Before the sender gets the room.
             self.memory.give_back(&self.ring, offset..offset + size);
         }
         self.own.bytes += size;
-        copied.map_or_else(Taken::Lost, |()| Taken::Item)
+        copied
     }
 }

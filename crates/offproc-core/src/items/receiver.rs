@@ -1,21 +1,18 @@
 //! The receiving end, of items as bytes.
 
-use super::end::{End, Link, Side, State};
-use super::receive::{RingReceiver, Taken};
-use super::small;
+use super::end::{End, Link, State};
+use super::receive::Taken;
+use super::side::ReceiveSide;
 use crate::error::DecodeError;
 use crate::parent::runtime::RuntimeSelector;
 use crate::sys::readiness::{self, Interest};
-use crate::sys::ring_memory::RingMemory;
-use crate::wire::items::words::Words;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::io;
 use std::sync::MutexGuard;
 use std::task::{Context, Poll, ready};
 
 /// The receiving end of an item channel.
 #[derive(Debug)]
-pub struct ItemReceiver(End<RingReceiver>);
+pub struct ItemReceiver(End<ReceiveSide>);
 
 /// What was received.
 #[derive(Debug)]
@@ -28,31 +25,11 @@ pub enum ItemReceived {
     Broken(DecodeError),
 }
 
-impl Side for RingReceiver {
-    const IS_SENDER: bool = false;
-
-    fn open(memory: RingMemory, capacity: u64) -> io::Result<Self> {
-        Self::new(memory, capacity)
-    }
-
-    fn memory(&self) -> &RingMemory {
-        self.memory()
-    }
-
-    fn capacity(&self) -> u64 {
-        self.capacity()
-    }
-
-    fn end(words: &Words) {
-        words.end_receiver();
-    }
-}
-
-impl Link<RingReceiver> {
+impl Link<ReceiveSide> {
     /// The next item, if it is there, or the end.
     #[inline]
     fn take(&mut self, into: &mut Vec<u8>) -> Option<ItemReceived> {
-        let taken = self.side.take(into, &self.bell);
+        let taken = self.side.take(into, self.bound.get(), &self.bell);
         self.result(taken)
     }
 
@@ -63,6 +40,10 @@ impl Link<RingReceiver> {
             Taken::Empty => None,
             Taken::End => Some(ItemReceived::Closed),
             Taken::Lost(e) => Some(ItemReceived::Broken(DecodeError(format!("there is no memory for an item: {e}")))),
+            Taken::TooLong(length) => Some(ItemReceived::Broken(DecodeError(format!(
+                "an item of {length} bytes is longer than the `max_message_size` of the context, {} bytes",
+                self.bound.get()
+            )))),
             Taken::Violation => {
                 // What comes after that means nothing.
                 let was_over = std::mem::replace(&mut self.is_over, true);
@@ -83,23 +64,24 @@ impl Link<RingReceiver> {
             // It may have sent something just before.
             return Some(self.take(into).unwrap_or(ItemReceived::Closed));
         }
-        let (side, spin) = (&mut self.side, &mut self.spin);
-        if spin.until(|| side.look()) {
-            return self.take(into);
+        if let ReceiveSide::Ring(ring) = &mut self.side {
+            if self.spin.until(|| ring.look()) {
+                return self.take(into);
+            }
         }
-        let taken = self.side.take_asleep(into, &self.bell);
+        let taken = self.side.take_asleep(into, self.bound.get(), &self.bell);
         self.result(taken)
     }
 }
 
 impl ItemReceiver {
-    pub(super) fn of(end: End<RingReceiver>) -> Self {
+    pub(super) fn of(end: End<ReceiveSide>) -> Self {
         Self(end)
     }
 
     fn link<'a>(
-        state: &'a mut Option<MutexGuard<'_, State<RingReceiver>>>,
-    ) -> Result<&'a mut Link<RingReceiver>, ItemReceived> {
+        state: &'a mut Option<MutexGuard<'_, State<ReceiveSide>>>,
+    ) -> Result<&'a mut Link<ReceiveSide>, ItemReceived> {
         match state.as_deref_mut() {
             Some(State::Here(link)) => Ok(link),
             Some(State::Failed(reason)) => Err(ItemReceived::Broken(DecodeError(reason.clone()))),
@@ -109,7 +91,7 @@ impl ItemReceiver {
 
     /// The next item, if it is there already and has so few bytes; how many.
     #[inline]
-    pub(super) fn take_small(&mut self, into: &mut [u8; small::MOST]) -> Option<usize> {
+    pub(super) fn take_small<const MOST: usize>(&mut self, into: &mut [u8; MOST]) -> Option<usize> {
         match self.0.lock().as_deref_mut() {
             Some(State::Here(link)) => link.side.take_small(into, &link.bell),
             _ => None,
@@ -136,8 +118,12 @@ impl ItemReceiver {
                 link.bell.rest();
                 return Poll::Ready(received);
             }
+            if link.side.is_busy() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             match ready!(link.bell.poll(cx, runtime)) {
-                Ok(rung) => link.rung(rung),
+                Ok(()) => link.rung(),
                 Err(e) => {
                     return Poll::Ready(ItemReceived::Broken(DecodeError(format!("there is no way to wait: {e}"))));
                 }
@@ -159,12 +145,14 @@ impl ItemReceiver {
             if let Some(received) = link.take_and_sleep(into) {
                 return received;
             }
+            if link.side.is_busy() {
+                continue;
+            }
             // This thread alone has the end: no other waits for its lock.
             if let Err(e) = readiness::wait(link.bell.descriptor(), Interest::Readable, None) {
                 return ItemReceived::Broken(DecodeError(format!("there is no way to wait: {e}")));
             }
-            let rung = link.bell.silence();
-            link.rung(rung);
+            link.rung();
         }
     }
 

@@ -1,23 +1,21 @@
 //! The sending end, of items as bytes.
 
-use super::end::{End, Link, Side, State};
-use super::send::{Offered, RingSender};
+use super::end::{End, Link, State};
+use super::send::Offered;
+use super::side::SendSide;
 use crate::error::EncodeError;
 use crate::parent::runtime::RuntimeSelector;
 use crate::parent::wait::wait;
 use crate::sys::readiness::{self, Interest};
-use crate::sys::ring_memory::RingMemory;
 use crate::wait_list::wake;
-use crate::wire::items::words::Words;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::future::poll_fn;
-use std::io;
 use std::sync::MutexGuard;
 use std::task::{Context, Poll, Waker};
 
 /// The sending end of an item channel.
 #[derive(Debug)]
-pub struct ItemSender(End<RingSender>);
+pub struct ItemSender(End<SendSide>);
 
 /// What became of an item.
 #[derive(Debug)]
@@ -35,32 +33,15 @@ pub enum ItemSent {
 /// The place of a task or thread among those that wait to send.
 pub type SendTicket = Option<u64>;
 
-impl Side for RingSender {
-    const IS_SENDER: bool = true;
-
-    fn open(memory: RingMemory, capacity: u64) -> io::Result<Self> {
-        Self::new(memory, capacity)
-    }
-
-    fn memory(&self) -> &RingMemory {
-        self.memory()
-    }
-
-    fn capacity(&self) -> u64 {
-        self.capacity()
-    }
-
-    fn end(words: &Words) {
-        words.end_sender();
-    }
-}
-
-impl Link<RingSender> {
+impl Link<SendSide> {
     #[inline]
     fn offer(&mut self, item: &[u8]) -> ItemSent {
         // Before the item is there: its receiver may take it and end at once.
         if self.is_over() {
             return ItemSent::Closed;
+        }
+        if item.len() as u64 > self.bound.get() {
+            return self.too_long(item);
         }
         let offered = self.side.offer(item, &self.bell);
         self.result(offered)
@@ -79,19 +60,29 @@ impl Link<RingSender> {
         }
     }
 
+    #[cold]
+    fn too_long(&self, item: &[u8]) -> ItemSent {
+        ItemSent::Refused(EncodeError(format!(
+            "an item of {} bytes is longer than the `max_message_size` of the context, {} bytes",
+            item.len(),
+            self.bound.get()
+        )))
+    }
+
     /// Whether the receiver's process has ended: looks now and then.
     #[inline]
     fn is_over(&mut self) -> bool {
         if self.looked.is_due() {
-            self.is_over |= self.bell.has_ended();
+            self.is_over |= self.side.has_ended(&self.bell);
         }
         self.is_over
     }
 
     /// As `offer`, after having asked for the bell where there is no room.
     fn offer_and_sleep(&mut self, item: &[u8]) -> ItemSent {
-        let (side, spin) = (&mut self.side, &mut self.spin);
-        spin.until(|| side.may_have_room());
+        if let SendSide::Ring(ring) = &mut self.side {
+            self.spin.until(|| ring.may_have_room());
+        }
         let offered = self.offer(item);
         if !matches!(offered, ItemSent::Full) {
             return offered;
@@ -102,13 +93,11 @@ impl Link<RingSender> {
 }
 
 impl ItemSender {
-    pub(super) fn of(end: End<RingSender>) -> Self {
+    pub(super) fn of(end: End<SendSide>) -> Self {
         Self(end)
     }
 
-    fn link<'a>(
-        state: &'a mut Option<MutexGuard<'_, State<RingSender>>>,
-    ) -> Result<&'a mut Link<RingSender>, ItemSent> {
+    fn link<'a>(state: &'a mut Option<MutexGuard<'_, State<SendSide>>>) -> Result<&'a mut Link<SendSide>, ItemSent> {
         match state.as_deref_mut() {
             Some(State::Here(link)) => Ok(link),
             Some(State::Failed(reason)) => Err(ItemSent::Refused(EncodeError(reason.clone()))),
@@ -176,7 +165,7 @@ impl ItemSender {
     }
 
     fn poll_first(
-        link: &mut Link<RingSender>,
+        link: &mut Link<SendSide>,
         item: &[u8],
         cx: &mut Context<'_>,
         runtime: &RuntimeSelector,
@@ -191,7 +180,7 @@ impl ItemSender {
                 sent => return Poll::Ready(sent),
             }
             match std::task::ready!(link.bell.poll(cx, runtime)) {
-                Ok(rung) => link.rung(rung),
+                Ok(()) => link.rung(),
                 Err(e) => return Poll::Ready(ItemSent::Refused(EncodeError(format!("there is no way to wait: {e}")))),
             }
         }
@@ -235,10 +224,7 @@ impl ItemSender {
             let waited = readiness::wait(socket, Interest::Readable, None);
             let mut state = self.0.lock();
             match (Self::link(&mut state), waited) {
-                (Ok(link), Ok(_)) => {
-                    let rung = link.bell.silence();
-                    link.rung(rung);
-                }
+                (Ok(link), Ok(_)) => link.rung(),
                 (Ok(_), Err(e)) => break ItemSent::Refused(EncodeError(format!("there is no way to wait: {e}"))),
                 (Err(sent), _) => break sent,
             }
@@ -264,7 +250,7 @@ impl ItemSender {
         let mut state = self.0.lock();
         match Self::link(&mut state) {
             Ok(link) => {
-                link.is_over |= link.side.memory().words().is_receiver_gone() || link.bell.has_ended();
+                link.is_over |= link.side.has_ended(&link.bell);
                 link.is_over
             }
             Err(_) => true,

@@ -9,7 +9,7 @@ use std::io;
 use std::mem::needs_drop;
 
 /// The most bytes of one.
-pub(super) const MOST: usize = 64;
+const MOST: usize = 64;
 /// The largest type: its values fit as a rule.
 const LARGEST: usize = 32;
 

@@ -1,41 +1,35 @@
-//! A reactor for a fork of the program, which has neither the threads of offproc nor those of the program's runtime:
-//! one thread, which waits by `poll` for as long as there is something to wait for.
+//! A small reactor that needs no other thread of offproc's or of the program's runtime: one thread, which waits by
+//! `poll` for as long as there is something to wait for.
 //!
-//! A worker that was forked needs it, if its job waits by async code for a channel.
+//! A fork of the program has none of those threads. A worker that was forked needs it, if its job waits by async code
+//! for a channel; and any process, where a channel without memory has sent more than its socket has room for.
 
 use super::poll_list::{PollList, next_number};
 use super::runtime::{PollSource, Readiness, Runtime, RuntimeId};
 use crate::sys::fork::generation;
 use crate::sys::fork_registry::{TrackedFd, TrackedSocket};
 use crate::sys::gifts::Gift;
+use crate::sys::per_process::{Locked, PerProcess};
 use crate::sys::readiness::{self, Interest};
 use crate::sys::{counter, thread};
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-/// Used in a fork alone, and begun anew in each.
-static STATE: Mutex<State> = Mutex::new(State { generation: 0, interrupt: None, list: PollList::new() });
+static STATE: PerProcess<State> = PerProcess::new();
 
+#[derive(Default)]
 struct State {
-    generation: u32,
     /// There while the thread runs.
     interrupt: Option<Gift>,
     list: PollList,
 }
 
-fn lock() -> MutexGuard<'static, State> {
-    let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
-    if state.generation != generation() {
-        let fresh = State { generation: generation(), interrupt: None, list: PollList::new() };
-        // Its descriptors are closed, and its wakers are those of tasks that are not here.
-        std::mem::forget(std::mem::replace(&mut *state, fresh));
-    }
-    state
+fn lock() -> Locked<'static, State> {
+    STATE.lock()
 }
 
-/// The runtime of a fork.
+/// As the runtime of a fork.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lookout;
 

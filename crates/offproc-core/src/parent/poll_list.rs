@@ -31,10 +31,6 @@ pub(super) struct Entry {
 pub(super) struct PollList(Vec<Entry>);
 
 impl PollList {
-    pub(super) const fn new() -> Self {
-        Self(Vec::new())
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

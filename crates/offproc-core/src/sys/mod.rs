@@ -190,6 +190,7 @@ pub(crate) mod mappings;
 #[cfg_attr(windows, path = "oom/none.rs")]
 #[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "oom/unknown.rs")]
 pub(crate) mod oom;
+pub(crate) mod per_process;
 #[cfg(unix)]
 #[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "random/none.rs")]
 pub(crate) mod random;

@@ -85,6 +85,27 @@ pub(crate) fn send(socket: impl AsFd, bytes: &[u8], blocking: Blocking) -> Resul
     retry(|| rustix::net::send(socket, bytes, blocking.to_send()))
 }
 
+/// The same for two pieces, one behind the other.
+pub(crate) fn send_two(socket: impl AsFd, [head, body]: [&[u8]; 2], blocking: Blocking) -> Result<usize, Errno> {
+    const SMALL: usize = 4096;
+    let (socket, size) = (socket.as_fd(), head.len() + body.len());
+    if size <= SMALL {
+        let mut both = [0; SMALL];
+        both[..head.len()].copy_from_slice(head);
+        both[head.len()..size].copy_from_slice(body);
+        return send(socket, &both[..size], blocking);
+    }
+    let sent = send(socket, head, blocking)?;
+    if sent < head.len() {
+        return Ok(sent);
+    }
+    match send(socket, body, blocking) {
+        // A part was sent.
+        Err(Errno::AGAIN) => Ok(sent),
+        more => Ok(sent + more?),
+    }
+}
+
 /// `recv(MSG_PEEK | MSG_DONTWAIT)`: what comes next, which stays there.
 pub(crate) fn peek(socket: impl AsFd, space: &mut [u8]) -> Result<usize, Errno> {
     rustix::net::recv(socket, space, RecvFlags::PEEK | DONT_WAIT_TO_RECEIVE).map(|(count, _)| count)

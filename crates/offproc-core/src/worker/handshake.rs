@@ -247,6 +247,7 @@ fn set_up(channel: &mut WorkerStream, before: &mut dyn FnMut()) -> io::Result<Op
     });
     channel.set_limit(hello.settings.transport.max_message_size.saturating_add(HEADER));
     role::set_depth(hello.depth);
+    role::set_max_message_size(hello.settings.transport.max_message_size);
     index::set(match &hello.role {
         Role::Worker(_) => hello.settings.index,
         Role::ForkServer => None,

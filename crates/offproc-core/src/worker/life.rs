@@ -4,6 +4,7 @@ use super::forking::fork_loop;
 use super::handshake::handshake;
 use super::job_loop::job_loop;
 use super::stage::Stage;
+use crate::items::socket::empty_all;
 use crate::role::EXIT_REFUSED;
 use crate::sys::fork::{exit_at_once, is_forked};
 use crate::sys::socket::Socket;
@@ -30,6 +31,7 @@ pub(super) fn live(control: Socket, inherited_memory: u64, before: &mut dyn FnMu
             }
         };
     };
+    empty_all();
     // `atexit` handlers wait for C's locks, and a thread that holds one now may hold it for ever.
     if !stdio::flush() || is_forked() {
         exit_at_once(code);

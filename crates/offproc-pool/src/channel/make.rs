@@ -20,6 +20,11 @@ use offproc_core::{Transfer, item_channel};
 ///
 /// This function has none: if the system has no room for a channel, such as descriptors, each use of an end says so.
 ///
+/// An item to or from another process may have as many bytes as the
+/// [`max_message_size`](crate::WorkerContextBuilder::max_message_size) of the context which that belongs to. A longer
+/// one is [`SendError::Encode`](crate::SendError::Encode), or, from a worker that does not keep to it,
+/// [`RecvError::Decode`](crate::RecvError::Decode).
+///
 /// An end can be serialised in a call alone, and once: it has one owner. Anything else is
 /// [`Error::Encode`](crate::Error::Encode). So is an end, an `Fd` or a descriptor as an *item*; `SharedBytes` in an
 /// item are copied.
@@ -28,6 +33,11 @@ use offproc_core::{Transfer, item_channel};
 ///
 /// Items go through memory that both processes map, without a system call while both are awake. It is as large as the
 /// items that wait, at least 64 KiB.
+///
+/// Where the system has no such memory (Linux before 3.17), or forbids it (a seccomp filter without `memfd_create`),
+/// they go over a socket, with the same promises, but for one: what the socket has no room for, some 200 KiB, waits in
+/// the sender's process. If that dies, it is lost. A worker that ends in an orderly way first waits for the receiver to
+/// read it, for up to 5 s without progress.
 ///
 /// # Examples
 ///

@@ -4,6 +4,7 @@ use super::reference::{NOT_IN_A_CALL, Reference};
 use super::thread_scope::{RestoreOnDrop, reach};
 use crate::job::reason::{forget_reason, noted};
 use crate::job::shared_buffer::{SharedBuffer, not_mapped};
+use crate::role;
 use crate::sorted_map::SortedMap;
 use crate::sys::discard::discard;
 use crate::sys::gifts::Gift;
@@ -26,6 +27,8 @@ struct Arrived {
     descriptors: Vec<Option<Gift>>,
     /// True if a worker sent them.
     is_answer: bool,
+    /// The `max_message_size` of the context, if a worker sent them.
+    limit: usize,
     cached: SortedMap<u64, SharedBuffer>,
     /// Which of the buffers this message refers to.
     received: Vec<(u64, SharedBuffer)>,
@@ -33,7 +36,7 @@ struct Arrived {
 
 impl Incoming {
     /// For a parent: an answer may refer to the buffers that were sent with the job.
-    pub(crate) fn answer(descriptors: Vec<Gift>, sent: Vec<(u64, SharedBuffer)>) -> Self {
+    pub(crate) fn answer(descriptors: Vec<Gift>, sent: Vec<(u64, SharedBuffer)>, limit: usize) -> Self {
         let mut incoming = Self::default();
         if !sent.is_empty() {
             let cached = &mut incoming.things().cached;
@@ -42,7 +45,7 @@ impl Incoming {
             }
         }
         if !descriptors.is_empty() {
-            incoming.things().is_answer = true;
+            (incoming.things().is_answer, incoming.things().limit) = (true, limit);
         }
         incoming.put(descriptors);
         incoming
@@ -162,6 +165,13 @@ pub(crate) fn detach(at: u32) -> io::Result<Gift> {
         Some(incoming) => incoming.detach(at),
         None => Err(io::Error::other(NOT_IN_A_CALL)),
     }))
+}
+
+/// The `max_message_size` of the context that the message being read is for, or from.
+pub(crate) fn limit_of_incoming() -> usize {
+    let limit =
+        reach(&INCOMING, |incoming| incoming.and_then(|incoming| incoming.things.as_ref().map(|all| all.limit)));
+    limit.filter(|limit| *limit > 0).unwrap_or_else(role::max_message_size)
 }
 
 /// The buffer that the message being read refers to.

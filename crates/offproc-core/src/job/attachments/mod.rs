@@ -15,6 +15,6 @@ mod reference;
 mod thread_scope;
 
 pub(crate) use ends::{Leaving, settle_departed};
-pub(crate) use incoming::{Incoming, borrow, detach};
-pub(crate) use outgoing::{Outgoing, attach, attach_end, is_attached, lend};
+pub(crate) use incoming::{Incoming, borrow, detach, limit_of_incoming};
+pub(crate) use outgoing::{Outgoing, attach, attach_end, is_attached, lend, limit_of_outgoing};
 pub(crate) use reference::{Reference, refuse_descriptor};

@@ -7,6 +7,7 @@ use super::thread_scope::{RestoreOnDrop, reach};
 use crate::error::about;
 use crate::job::reason::{forget_reason, noted};
 use crate::job::shared_buffer::{SharedBuffer, WeakBuffer};
+use crate::role;
 use crate::sorted_map::SortedMap;
 use crate::sys::fork_registry::TrackedGift;
 use crate::sys::gifts::{self, BorrowedGift, MAX_FDS};
@@ -25,6 +26,8 @@ thread_local! {
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     sharing: Sharing,
+    /// A parent's: the `max_message_size` of the call.
+    limit: usize,
     things: Option<Box<Gathered>>,
 }
 
@@ -62,7 +65,7 @@ struct Gathered {
 impl Outgoing {
     /// For a parent whose worker shares memory with it.
     pub(crate) fn down() -> Self {
-        Self { sharing: Sharing::Down, things: None }
+        Self { sharing: Sharing::Down, ..Self::default() }
     }
 
     /// For a worker that shares memory with its parent.
@@ -70,12 +73,22 @@ impl Outgoing {
         let received = incoming.take_received();
         let things =
             if received.is_empty() { None } else { Some(Box::new(Gathered { received, ..Gathered::default() })) };
-        Self { sharing: Sharing::Up, things }
+        Self { sharing: Sharing::Up, limit: 0, things }
     }
 
     /// For what has no attachments: an item of a channel.
     pub(crate) fn none() -> Self {
-        Self { sharing: Sharing::None, things: None }
+        Self { sharing: Sharing::None, ..Self::default() }
+    }
+
+    /// For a parent: the `max_message_size` of the call.
+    #[inline]
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Runs `write` with these attachments available to what it serialises.
@@ -268,6 +281,12 @@ pub(crate) fn attach_end(end: Arc<dyn Leaving>) {
             outgoing.things().ends.add(end);
         }
     });
+}
+
+/// The `max_message_size` of the context that the message being written is for, or from.
+pub(crate) fn limit_of_outgoing() -> usize {
+    let limit = reach(&OUTGOING, |outgoing| outgoing.map_or(0, |outgoing| outgoing.limit));
+    if limit > 0 { limit } else { role::max_message_size() }
 }
 
 /// A reference to a buffer for the message being written; `None`: copy it instead.

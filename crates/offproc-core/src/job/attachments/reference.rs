@@ -19,8 +19,8 @@ pub(super) const NOT_IN_A_CALL: &str = "a descriptor can only be serialised and 
     result of a call, alone or inside other types, and not by another format inside one of them";
 
 /// The error for one in an item of a channel.
-pub(super) const IN_AN_ITEM: &str =
-    "a descriptor, or an end of a channel, cannot be an item of a channel, or be in one";
+pub(super) const IN_AN_ITEM: &str = "a descriptor, or an end of a channel, cannot be an item of a channel, or be in \
+    one: send it in the argument or the result of a call";
 
 /// Refuses a descriptor outside a call, or in another format.
 pub(crate) fn refuse_descriptor() -> io::Error {

@@ -120,7 +120,8 @@ impl ParentShm {
             // The worker may not have received the job's attachments.
             self.outgoing.is_in_doubt();
         }
-        let incoming = Incoming::answer(self.stream.take_descriptors(), self.outgoing.take_sent());
+        let (descriptors, sent) = (self.stream.take_descriptors(), self.outgoing.take_sent());
+        let incoming = Incoming::answer(descriptors, sent, self.outgoing.limit());
         Ok(Answer::new(frame, incoming))
     }
 
@@ -219,6 +220,7 @@ type Violation = String;
 
 impl ParentChannel for ParentShm {
     fn encode(&mut self, limit: usize, write: &mut WriteJob<'_>) -> Result<Encoded, EncodeError> {
+        self.outgoing.set_limit(limit);
         let limit = limit.min(self.memory.most());
         let (memory, outgoing) = (&mut self.memory, &mut self.outgoing);
         let attempt = catch_unwind(AssertUnwindSafe(|| {
@@ -262,7 +264,7 @@ impl ParentChannel for ParentShm {
         let length = self.memory.slot().worker.published.load(Ordering::Acquire);
         let length = usize::try_from(length).ok().filter(|length| *length <= chunk::most_bytes(self.limit));
         let frame = self.copy_out(Kind::Items, length.ok_or(io::ErrorKind::InvalidData)?)?;
-        Ok(Answer::new(frame, Incoming::answer(Vec::new(), self.outgoing.take_sent())))
+        Ok(Answer::new(frame, Incoming::answer(Vec::new(), self.outgoing.take_sent(), self.outgoing.limit())))
     }
 
     fn poll_event(&mut self, awaited: Awaited, cx: &mut Context<'_>, runtime: &RuntimeSelector) -> Poll<ChannelEvent> {

@@ -244,13 +244,13 @@ impl ParentStream {
                 if let Err(violation) = self.keep(&frame) {
                     return violation;
                 }
-                let incoming = Incoming::answer(self.take_descriptors(), Vec::new());
+                let incoming = Incoming::answer(self.take_descriptors(), Vec::new(), self.outgoing.limit());
                 let body = self.parts.take().unwrap_or_default();
                 ChannelEvent::Answer(Answer::new(Frame::of_body(kind, body), incoming))
             }
             (Kind::Done | Kind::Failed, Awaited::Answer) => {
                 self.outgoing.ends_left();
-                let incoming = Incoming::answer(self.take_descriptors(), Vec::new());
+                let incoming = Incoming::answer(self.take_descriptors(), Vec::new(), self.outgoing.limit());
                 ChannelEvent::Answer(Answer::new(frame, incoming))
             }
             (Kind::Stays, _) => ChannelEvent::Decision(RetireDecision::Stays),
@@ -278,6 +278,7 @@ impl Drop for ParentStream {
 impl ParentChannel for ParentStream {
     fn encode(&mut self, limit: usize, write: &mut WriteJob<'_>) -> Result<Encoded, EncodeError> {
         self.out.begin();
+        self.outgoing.set_limit(limit);
         let (out, outgoing) = (&mut self.out.bytes, &mut self.outgoing);
         let attempt = catch_unwind(AssertUnwindSafe(|| {
             let mut writer = Writer::new(out, HEADER, limit.saturating_add(HEADER)).map_err(no_room)?;

@@ -19,6 +19,8 @@ pub(crate) fn generation() -> u32 {
 
 pub(crate) fn close_registered_in_forks() {}
 
+pub(crate) fn lock_registry_in_forks() {}
+
 pub(crate) fn claim_channel() {}
 
 pub(crate) fn is_copy() -> bool {
