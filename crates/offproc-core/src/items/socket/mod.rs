@@ -3,6 +3,8 @@
 mod outbox;
 pub(crate) mod receive;
 pub(crate) mod send;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use outbox::empty_all;
 

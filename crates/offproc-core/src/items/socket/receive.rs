@@ -153,6 +153,11 @@ impl SocketReceiver {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     pub(crate) fn leave(&self) -> Carried {
         Carried { count: self.unacknowledged, bytes: self.buffer[self.start..self.end].to_vec() }
     }

@@ -6,6 +6,8 @@ mod answer;
 mod fold;
 mod layout;
 mod run;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use answer::{ChunkAnswer, ChunkOutcome};
