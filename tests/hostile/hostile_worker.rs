@@ -5,6 +5,7 @@ use offproc::{BrokenWorkerError, Error, Fd, SharedBytes, Transport, WorkerContex
 use offproc_tests::hostile::{
     self, DONE, HELLO, LEAVES, STAYS, TAKEN, TURN, VERSION, answer, frame, header, reply, say, scribble, stay, value,
 };
+use offproc_tests::portable::is_left_out;
 use offproc_tests::rendezvous::{Arrivals, arrive};
 use offproc_tests::scratch::Scratch;
 use offproc_tests::waiting::until;
@@ -30,6 +31,11 @@ matrix!(
     answers_with_a_value_without_a_bottom,
     answers_twice_and_before_it_was_asked,
 );
+
+/// Those that there are.
+fn transports() -> impl Iterator<Item = Transport> {
+    [Transport::SharedMemory, Transport::Stream].into_iter().skip(usize::from(cfg!(offproc_portable)))
+}
 
 fn context(case: Case, transport: Transport) -> WorkerContext {
     // The workers of these tests do not leave when they are asked to.
@@ -87,6 +93,9 @@ async fn talks_nonsense_on_its_connection(case: Case) {
 }
 
 async fn writes_nonsense_into_the_words(case: Case) {
+    if is_left_out("it shares no memory") {
+        return;
+    }
     let context = context(case, Transport::SharedMemory);
     let most = (1 << 20) + 4096;
     for (kind, length, descriptors) in [
@@ -167,7 +176,10 @@ fn reference(length: u8) -> [u8; 5] {
 }
 
 async fn sends_the_wrong_descriptors(case: Case) {
-    for transport in [Transport::SharedMemory, Transport::Stream] {
+    if is_left_out("it takes no memory from others, wrong or right") {
+        return;
+    }
+    for transport in transports() {
         let context = context(case, transport);
         let whole = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         // The last one is as it has to be: the others fail for what is wrong with them.
@@ -208,7 +220,7 @@ async fn sends_the_wrong_descriptors(case: Case) {
 }
 
 async fn sends_too_many_descriptors(case: Case) {
-    for transport in [Transport::SharedMemory, Transport::Stream] {
+    for transport in transports() {
         let context = context(case, transport);
         let send = |()| -> u8 {
             let many: Vec<_> = (0..253).map(|_| hostile::control().try_clone_to_owned().unwrap()).collect();
@@ -274,7 +286,7 @@ async fn sends_what_takes_an_hour_to_close(case: Case) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let other = case.context();
-    for transport in [Transport::SharedMemory, Transport::Stream] {
+    for transport in transports() {
         for way in [Way::Untaken, Way::InExcess, Way::AsMemory, Way::Unread, Way::OnLifeline] {
             if (transport, way) == (Transport::Stream, Way::InExcess) {
                 continue; // closed on arrival, when the worker may still have it
@@ -323,7 +335,7 @@ fn closers() -> Vec<char> {
 async fn says_again_and_again_that_it_took_no_job(case: Case) {
     let scratch = Scratch::new();
     let arrivals = Arrivals::new(&scratch, "arrivals");
-    for transport in [Transport::SharedMemory, Transport::Stream] {
+    for transport in transports() {
         let context = context(case, transport);
         let lie = |ticket: String| -> () {
             arrive(&ticket);
@@ -349,6 +361,9 @@ async fn says_again_and_again_that_it_took_no_job(case: Case) {
 }
 
 async fn makes_its_parent_wait_for_a_silent_bell(case: Case) {
+    if is_left_out("it shares no memory") {
+        return;
+    }
     let context = context(case, Transport::SharedMemory);
     let silence = |()| -> () {
         let bell = hostile::bell();
@@ -368,6 +383,9 @@ async fn makes_its_parent_wait_for_a_silent_bell(case: Case) {
 }
 
 async fn does_what_it_likes_with_the_memory(case: Case) {
+    if is_left_out("it shares no memory") {
+        return;
+    }
     let context = context(case, Transport::SharedMemory);
     let shrink = |()| {
         let memory = hostile::memory().unwrap();
@@ -389,6 +407,9 @@ async fn does_what_it_likes_with_the_memory(case: Case) {
 }
 
 async fn never_reads_what_is_sent_to_it(case: Case) {
+    if is_left_out("it shares no memory") {
+        return;
+    }
     let context = context(case, Transport::SharedMemory);
     // In its place, a thread answers each turn at once.
     let deaf = |()| -> () {
@@ -429,7 +450,7 @@ enum Nest {
 }
 
 async fn answers_with_a_value_without_a_bottom(case: Case) {
-    for transport in [Transport::SharedMemory, Transport::Stream] {
+    for transport in transports() {
         let context = context(case, transport);
         let forge = |depth: usize| -> Nest {
             let mut body = vec![1; depth];
@@ -450,7 +471,7 @@ async fn answers_with_a_value_without_a_bottom(case: Case) {
 }
 
 async fn answers_twice_and_before_it_was_asked(case: Case) {
-    for transport in [Transport::SharedMemory, Transport::Stream] {
+    for transport in transports() {
         let context = context(case, transport);
         let early = |()| -> u32 {
             if hostile::memory().is_some() {

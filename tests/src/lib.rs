@@ -29,6 +29,7 @@ pub mod job;
 pub mod leak;
 mod matrix;
 #[cfg_attr(windows, path = "windows/process.rs")]
+pub mod portable;
 pub mod process;
 pub mod recorder;
 #[cfg(unix)]
