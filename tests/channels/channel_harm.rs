@@ -93,7 +93,10 @@ fn a_killed_sender_ends_its_channel() {
     let context = fast_starts();
     let sends = |(pid, sender): (Sender<u32>, Sender<(u32, ByteBuf)>)| -> () {
         pid.send(std::process::id()).wait().unwrap();
-        (0..).for_each(|number| sender.send(item(number)).wait().unwrap());
+        for number in 0.. {
+            sender.send(item(number)).wait().unwrap();
+        }
+        unreachable!("it is killed")
     };
     for round in 0..KILLS {
         let ((pid_sender, mut pid), (sender, mut receiver)) = (channel(1), channel(1 + round as usize % 5));
