@@ -28,8 +28,8 @@ pub mod isolate;
 pub mod job;
 pub mod leak;
 mod matrix;
-#[cfg_attr(windows, path = "windows/process.rs")]
 pub mod portable;
+#[cfg_attr(windows, path = "windows/process.rs")]
 pub mod process;
 pub mod recorder;
 #[cfg(unix)]
