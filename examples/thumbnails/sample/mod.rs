@@ -6,16 +6,15 @@ mod bad;
 mod good;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
-use std::{env, fs, process};
+use std::{env, fs, io, process};
 
 /// Writes the set, and returns where it is, and where its thumbnails are to go.
 pub(crate) async fn write() -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
     let start = Instant::now();
-    let folder = env::temp_dir().join(format!("offproc-thumbnails-{}", process::id()));
+    let folder = new_folder()?;
     let pictures = folder.join("pictures");
-    fs::create_dir(&folder).map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
     good::write(&pictures).await?;
     bad::write(&pictures.join("trouble"))?;
     fs::write(pictures.join("notes.txt"), "Not a picture, and not called one.\n")?;
@@ -26,8 +25,21 @@ pub(crate) async fn write() -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
     Ok((pictures, folder))
 }
 
+/// A folder that was not there. Those of earlier runs stay, and the number of a process is used again.
+fn new_folder() -> Result<PathBuf, String> {
+    for number in 0_u32.. {
+        let folder = env::temp_dir().join(format!("offproc-thumbnails-{}-{number}", process::id()));
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(format!("cannot create {}: {error}", folder.display())),
+        }
+    }
+    unreachable!("there are more numbers than folders")
+}
+
 /// A folder inside of itself, as backups and build trees have them.
 #[cfg(unix)]
-fn link_in_a_circle(pictures: &Path) -> std::io::Result<()> {
+fn link_in_a_circle(pictures: &std::path::Path) -> io::Result<()> {
     std::os::unix::fs::symlink(".", pictures.join("all of it again"))
 }
