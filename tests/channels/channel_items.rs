@@ -4,6 +4,8 @@ use futures::{SinkExt, StreamExt, join};
 use offproc::{Receiver, RecvError, Sender, TrySendError, channel};
 use offproc_tests::{Case, isolated, matrix};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 matrix!(
     with and without memory files:
@@ -21,6 +23,7 @@ isolated!(
     longer_than_their_type_arrive,
     wait_without_bound_but_the_capacity,
     are_taken_by_several_senders,
+    wake_who_waits_while_others_look,
     are_sent_by_a_sink,
 );
 
@@ -221,6 +224,25 @@ fn are_taken_by_several_senders() {
         let own = received.iter().filter(|number| **number / 1000 == first).map(|number| number % 1000);
         assert!(own.eq(0..500), "each sender's are in order");
     }
+}
+
+/// What wakes the one that waits is not for the others to read.
+fn wake_who_waits_while_others_look() {
+    const ITEMS: u32 = 2000;
+    let (sender, mut receiver) = channel(1);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| (0..ITEMS).for_each(|number| sender.send(number).wait().unwrap()));
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                assert!(!sender.is_closed());
+            }
+        });
+        for number in 0..ITEMS {
+            assert_eq!(receiver.recv().wait().unwrap(), number);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
 }
 
 fn are_sent_by_a_sink() {

@@ -119,6 +119,7 @@ impl ItemReceiver {
                 return Poll::Ready(received);
             }
             if link.side.is_busy() {
+                drop(state);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

@@ -250,7 +250,11 @@ impl ItemSender {
         let mut state = self.0.lock();
         match Self::link(&mut state) {
             Ok(link) => {
-                link.is_over |= link.side.has_ended(&link.bell);
+                // What wakes one that waits is for that one to read.
+                link.is_over |= match link.queue.is_empty() {
+                    true => link.side.has_ended(&link.bell),
+                    false => link.bell.has_ended(),
+                };
                 link.is_over
             }
             Err(_) => true,

@@ -83,10 +83,6 @@ impl Entry {
 pub(super) struct Snapshot(Vec<Entry>);
 
 impl Snapshot {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// `poll`: waits until one of them is ready, or the `interrupt` is. Wakes those that are ready, once `take` has
     /// taken them from the list. False if the system refuses so many descriptors: then it wakes all.
     pub(super) fn wait(self, interrupt: impl AsFd, take: impl Fn(u64, Interest) -> Option<Entry>) -> bool {

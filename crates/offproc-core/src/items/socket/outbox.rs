@@ -78,7 +78,15 @@ impl Outbox {
         if backlog.state == State::Broken {
             return Err(Gone);
         }
-        let written = if backlog.bytes.is_empty() { self.write(&header, item)? } else { 0 };
+        let written = match backlog.bytes.is_empty().then(|| self.write(&header, item)) {
+            None => 0,
+            Some(Ok(written)) => written,
+            Some(Err(Gone)) => {
+                // A part of it may have gone.
+                backlog.break_off();
+                return Err(Gone);
+            }
+        };
         let (head, body) = (&header[written.min(HEADER)..], &item[written.saturating_sub(HEADER)..]);
         if backlog.bytes.try_reserve(head.len() + body.len()).is_err() {
             if written > 0 {
@@ -122,7 +130,7 @@ impl Outbox {
             }
         }
         backlog.watch = None;
-        if backlog.bytes.capacity() > KEPT {
+        if backlog.bytes.is_empty() && backlog.bytes.capacity() > KEPT {
             backlog.bytes = VecDeque::new();
         }
         if backlog.state == State::Closing {

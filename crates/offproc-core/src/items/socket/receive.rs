@@ -34,7 +34,8 @@ pub(crate) struct SocketReceiver {
 impl SocketReceiver {
     /// A new channel's, or one that has moved to this process.
     pub(crate) fn new(capacity: u64, carried: Carried) -> Self {
-        let (buffer, unacknowledged) = (carried.bytes, carried.count);
+        // The process that it comes from may say anything.
+        let (buffer, unacknowledged) = (carried.bytes, carried.count.min(capacity.max(1)));
         Self {
             capacity: capacity.max(1),
             unacknowledged,
@@ -111,7 +112,7 @@ impl SocketReceiver {
             into.extend_from_slice(item);
         }
         self.start += HEADER + length;
-        self.unacknowledged += 1;
+        self.unacknowledged = self.unacknowledged.saturating_add(1);
         if self.unacknowledged >= batch(self.capacity) {
             self.acknowledge(bell);
         }

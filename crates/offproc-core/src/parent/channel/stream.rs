@@ -255,6 +255,10 @@ impl ParentStream {
             }
             (Kind::Stays, _) => ChannelEvent::Decision(RetireDecision::Stays),
             (Kind::Leaves, awaited) => {
+                if awaited == Awaited::Answer {
+                    // Before the worker ends, which would say that they are gone.
+                    self.outgoing.ends_stay();
+                }
                 // The worker reads on until then.
                 self.end_sending();
                 match awaited {
@@ -289,13 +293,15 @@ impl ParentChannel for ParentStream {
 
     fn submit(&mut self, Encoded(written): Encoded) -> io::Result<Option<Instant>> {
         debug_assert_eq!(self.out.bytes.len(), written);
-        let (socket, reset_means_unread) = (self.weak_socket(), self.reset_means_unread);
-        self.outgoing.ends_depart(|| Box::new(move || has_died_of_job(&socket, reset_means_unread)));
-        self.out.attach(self.outgoing.take_descriptors());
-        frame::finish(Kind::Job, &mut self.out.bytes);
         if !self.reset_means_unread {
             self.look_before_sending();
         }
+        if !self.out.is_closed() {
+            let (socket, reset_means_unread) = (self.weak_socket(), self.reset_means_unread);
+            self.outgoing.ends_depart(|| Box::new(move || has_died_of_job(&socket, reset_means_unread)));
+        }
+        self.out.attach(self.outgoing.take_descriptors());
+        frame::finish(Kind::Job, &mut self.out.bytes);
         // Most jobs fit: send now, so that the worker begins while the caller gets ready to wait.
         let now = Instant::now();
         match self.send() {
@@ -383,7 +389,7 @@ fn has_died_of_job(socket: &WeakSocket, reset_means_unread: bool) -> bool {
     };
     match socket.end() {
         None => false,
-        Some(SocketEnd::Unread) => !reset_means_unread,
+        Some(SocketEnd::Unread) => !reset_means_unread && !leaves(),
         Some(SocketEnd::AllRead) => !leaves(),
     }
 }

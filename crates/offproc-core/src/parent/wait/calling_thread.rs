@@ -109,8 +109,7 @@ impl Sleeper {
     /// Sleeps until it is woken.
     pub(super) fn sleep(&self) {
         loop {
-            let snapshot = self.list().snapshot();
-            let interrupt = self.interrupt().clone().filter(|_| !snapshot.is_empty());
+            let interrupt = self.interrupt().clone();
             let mut state = self.state();
             while interrupt.is_none() && !state.is_woken {
                 state = self.woken.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -119,8 +118,10 @@ impl Sleeper {
                 return;
             }
             let Some(interrupt) = interrupt else { continue };
+            // What changes the list from here on interrupts this thread, which has copies of what was in it.
             state.is_polling = true;
             drop(state);
+            let snapshot = self.list().snapshot();
             let is_allowed = snapshot.wait(&interrupt, |number, interest| self.list().take(number, interest));
             self.is_refused.fetch_or(!is_allowed, Ordering::Relaxed);
             self.state().is_polling = false;
@@ -229,7 +230,9 @@ impl Watch {
             return Poll::Ready(Ok(()));
         }
         let (source, waker) = (self.source.clone(), cx.waker().clone());
-        drop(self.sleeper.list().add(self.number, source, interest, waker));
+        let stale = self.sleeper.list().add(self.number, source, interest, waker);
+        // Without the lock.
+        drop(stale);
         Poll::Pending
     }
 }

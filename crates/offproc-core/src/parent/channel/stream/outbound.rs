@@ -97,6 +97,10 @@ impl Outbound {
         self.is_closed = true;
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
     /// What has come from the worker came before the frame.
     pub(super) fn set_unread(&mut self) {
         self.reading = Reading::Unbegun;
