@@ -26,7 +26,11 @@ pub(crate) mod fork {
     pub(crate) fn end_if_copy() {}
 }
 
-pub(crate) mod messages {
+pub(crate) mod gifts {
+    pub(crate) type Gift = std::os::fd::OwnedFd;
+}
+
+pub(crate) mod socket {
     use std::io;
 
     pub(crate) enum Unsent {

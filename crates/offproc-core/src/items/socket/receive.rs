@@ -4,7 +4,7 @@ use super::Carried;
 use crate::items::bell::SocketBell;
 use crate::items::receive::Taken;
 use crate::sys::socket::{self, Blocking};
-use crate::wire::items::stream::{HEADER, acknowledgement, batch, length};
+use crate::wire::items::stream::{HEADER, UNREAD, acknowledgement, batch, length};
 use rustix::io::Errno;
 use std::io;
 
@@ -141,7 +141,7 @@ impl SocketReceiver {
 
     /// Acknowledges what was received.
     fn acknowledge(&mut self, bell: &SocketBell) {
-        let mut space = [0; _];
+        let mut space = [0; UNREAD as usize];
         let (bytes, count) = acknowledgement(self.unacknowledged, &mut space);
         if bytes.is_empty() {
             return;

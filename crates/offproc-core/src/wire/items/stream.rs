@@ -7,7 +7,7 @@
 pub(crate) const HEADER: usize = 8;
 /// So many acknowledgements at most are on their way at a time, if both ends keep to the protocol: fewer than the
 /// smallest socket buffer has room for.
-const UNREAD: u64 = 64;
+pub(crate) const UNREAD: u64 = 64;
 /// As many items as one byte acknowledges.
 const MOST: u64 = u8::MAX as u64;
 

@@ -33,6 +33,12 @@ impl Outgoing {
         true
     }
 
+    pub(crate) fn set_limit(&mut self, _limit: usize) {}
+
+    pub(crate) fn limit(&self) -> usize {
+        usize::MAX
+    }
+
     pub(crate) fn take_back(&mut self) {}
 
     pub(crate) fn is_in_doubt(&mut self) {}
@@ -83,7 +89,7 @@ impl Incoming {
         HAS_ENOUGH.get()
     }
 
-    pub(crate) fn answer(_descriptors: Vec<OwnedFd>, _sent: Vec<SentBuffer>) -> Self {
+    pub(crate) fn answer(_descriptors: Vec<OwnedFd>, _sent: Vec<SentBuffer>, _limit: usize) -> Self {
         Self::default()
     }
 

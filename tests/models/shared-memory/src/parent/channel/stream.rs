@@ -1,7 +1,7 @@
 //! Where descriptors go beside the memory: there are none.
 
 use crate::sys::fork_registry::{TrackedFd, WeakFd};
-use crate::sys::messages::Unsent;
+use crate::sys::socket::Unsent;
 use crate::wire::frame::Frame;
 use std::os::fd::OwnedFd;
 
