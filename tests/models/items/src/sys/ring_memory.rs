@@ -102,4 +102,10 @@ impl Ring {
         }
         Ok(())
     }
+
+    pub(crate) fn copy_out_small(&self, offset: u64, into: &mut [u8]) {
+        for (at, bytes) in into.chunks_mut(8).enumerate() {
+            bytes.copy_from_slice(&self.load(offset + 8 * at as u64).to_le_bytes()[..bytes.len()]);
+        }
+    }
 }
