@@ -90,7 +90,7 @@ impl Receiver {
                 }
                 Taken::End => return None,
                 Taken::Empty => self.is_over = !self.bell.wait(),
-                Taken::Lost(_) | Taken::Violation => panic!("{taken:?}"),
+                Taken::Lost(_) | Taken::TooLong(_) | Taken::Violation => panic!("{taken:?}"),
             }
         }
     }
