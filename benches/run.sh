@@ -48,6 +48,8 @@ if [ -n "$python" ]; then
 fi
 
 if [ $length = --full ]; then
+    # Of a run of its own, which this one replaces.
+    rm -f docs/benchmarks/streams-and-arrays.jsonl
     cp "$results"/*.jsonl docs/benchmarks/
     python3 benches/report.py
 else
