@@ -4,12 +4,9 @@ use super::Carried;
 use super::outbox::{Gone, Outbox};
 use crate::items::bell::{Rung, SocketBell};
 use crate::items::send::Offered;
-use crate::wire::items::stream::{acknowledged, header};
+use crate::wire::items::stream::{UNREAD, acknowledged, header};
 use rustix::io::Errno;
 use std::sync::Arc;
-
-/// How many items a sender sends before it reads the acknowledgements, so that these always have room.
-const UNREAD: u32 = 64;
 
 /// Writes items.
 #[derive(Debug)]
@@ -18,7 +15,7 @@ pub(crate) struct SocketSender {
     /// Items that were sent and, as far as is acknowledged, not received.
     waiting: u64,
     /// Items that were sent since the last look.
-    unread: u32,
+    unread: u64,
     outbox: Arc<Outbox>,
 }
 
