@@ -1,7 +1,7 @@
 //! Bytes that no value comes to: what they may cost, and that they are what they are to postcard.
 
 use super::bytes_of;
-use super::oracle::postcard_reads;
+use super::oracle::{assert_same, postcard_reads};
 use crate::job::codec::{decode, encode};
 use crate::wire::writer::Writer;
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
@@ -125,7 +125,8 @@ fn what_is_nested_without_an_end_is_refused() {
 /// Whether these bytes come to what they come to with postcard.
 fn is_as_postcard<T: DeserializeOwned + PartialEq + fmt::Debug>(bytes: &[u8]) {
     let value = [bytes, &[0]].concat();
-    assert_eq!(decode::<T>(&value).ok(), postcard_reads::<T>(bytes), "{bytes:?} as {}", std::any::type_name::<T>());
+    let what = format!("{bytes:?} as {}", std::any::type_name::<T>());
+    assert_same(decode(&value).ok(), &postcard_reads::<T>(bytes), &what);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::job::codec::decode;
 use crate::job::codec::input::Input;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::any::type_name;
 use std::fmt::Debug;
 
 /// A value's content as it comes to a reader of bytes: that of blocks unpacked.
@@ -30,8 +31,15 @@ pub(super) fn as_postcard<S: Serialize + ?Sized, D: DeserializeOwned + PartialEq
     let bytes = bytes_of(&value);
     assert_eq!(content(&bytes), plain);
     let expected = postcard_reads::<D>(&plain);
-    assert_eq!(decode::<D>(&bytes).ok(), expected);
+    assert_same(decode(&bytes).ok(), &expected, type_name::<D>());
     expected
+}
+
+/// What is not a number equals nothing, itself included, and prints the same.
+pub(super) fn assert_same<D: PartialEq + Debug>(read: Option<D>, expected: &Option<D>, what: &str) {
+    if read != *expected {
+        assert_eq!(format!("{read:?}"), format!("{expected:?}"), "{what}");
+    }
 }
 
 /// Writes and reads the same type, alone and between others, where it would show if too many or too few bytes were
