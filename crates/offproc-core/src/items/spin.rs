@@ -71,6 +71,7 @@ impl Spin {
                 return false;
             }
             spent = now;
+            // Both ends compute, and may be on one CPU. (A worker that waits for a job does not: `worker/spin.rs`.)
             std::thread::yield_now();
         }
     }

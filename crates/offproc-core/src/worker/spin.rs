@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// Spins for the next job for a while before the worker sleeps. It yields, so that a process that waits for this CPU
-/// gets it, and adapts its budget to whether spins have been successful.
+/// Spins for the next job for a while before the worker sleeps, and adapts its budget to whether spins have been
+/// successful. It does not yield: since Linux 6.17 that gives away the rest of the time slice, and a worker whose CPU
+/// others want would have it back milliseconds later, job or not.
 #[derive(Debug)]
 pub(super) struct WorkerSpin {
     max_spin: Duration,
@@ -18,8 +19,8 @@ pub(super) struct WorkerSpin {
 
 impl WorkerSpin {
     const LEAST: Duration = Duration::from_micros(1);
-    /// A yield that takes this long has given the CPU to a task that computes: the CPU is contended. A worker that
-    /// sleeps would get it back sooner, as a job wakes it.
+    /// A gap of this length between two looks at the clock: another task has computed on this CPU, which is contended. A
+    /// worker that sleeps would get it back sooner, as a job wakes it.
     const CONTENDED: Duration = Duration::from_micros(200);
     /// The backoff after that; it doubles each time.
     const LEAST_BACKOFF: Duration = Duration::from_millis(4);
@@ -86,8 +87,6 @@ impl WorkerSpin {
                 self.budget = (self.budget / 2).max(Self::LEAST).min(self.max_spin);
                 return None;
             }
-            // Optional: a sandbox may refuse it.
-            std::thread::yield_now();
         }
     }
 
