@@ -32,6 +32,7 @@ UNSAFE = """
     crates/offproc-core/src/sys/interrupt/signals.rs
     crates/offproc-core/src/sys/memory/file_size_limit.rs
     crates/offproc-core/src/sys/memory/heap.rs
+    crates/offproc-core/src/sys/process/ends/kqueue.rs
     crates/offproc-core/src/sys/process/portable.rs
     crates/offproc-core/src/sys/random.rs
     crates/offproc-core/src/sys/ring_memory.rs
@@ -43,6 +44,7 @@ UNSAFE = """
     crates/offproc-core/src/sys/stdio/linux.rs
     crates/offproc-core/src/sys/syscall.rs
     crates/offproc-core/src/sys/syscall/apple.rs
+    crates/offproc-core/src/sys/syscall/bsd.rs
     crates/offproc-core/src/sys/syscall/freebsd.rs
     crates/offproc-core/src/sys/syscall/linux.rs
     crates/offproc-core/src/sys/win32/console.rs

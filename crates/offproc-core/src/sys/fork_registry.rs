@@ -187,17 +187,9 @@ impl WeakFd {
     }
 
     /// `shutdown(SHUT_WR)`: in every process that has this end, unless its owner has closed it.
-    #[allow(dead_code, reason = "for a lifeline, where a thread watches it")]
     pub(crate) fn shut_down_sending(&self) {
         if let Some(tracked) = self.0.upgrade() {
             socket::shut_down_sending(&*tracked.fd);
-        }
-    }
-
-    /// `shutdown(SHUT_RDWR)`: in every process that has this end, unless its owner has closed it.
-    pub(crate) fn shut_down(&self) {
-        if let Some(tracked) = self.0.upgrade() {
-            socket::shut_down(&*tracked.fd);
         }
     }
 }

@@ -26,11 +26,25 @@
 #[cfg_attr(windows, path = "process/handle.rs")]
 pub(crate) mod process;
 
+/// A descriptor that shows ends of processes.
+#[cfg(all(any(target_vendor = "apple", target_os = "freebsd", all(test, target_os = "linux")), not(offproc_portable)))]
+#[cfg_attr(any(target_vendor = "apple", target_os = "freebsd"), path = "process/ends/kqueue.rs")]
+#[cfg_attr(target_os = "linux", path = "process/ends/pidfds.rs")]
+mod end_queue;
+/// When a child has ended, where a process is a number.
+#[cfg(any(offproc_portable, target_vendor = "apple", target_os = "freebsd", all(test, target_os = "linux")))]
+#[cfg_attr(offproc_portable, path = "process/ends/thread.rs")]
+#[cfg_attr(not(offproc_portable), path = "process/ends/queue.rs")]
+mod process_end;
+
 /// What ends a worker when its parent ends.
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "lifeline/sigio.rs")]
 #[cfg_attr(any(offproc_portable, target_vendor = "apple", target_os = "freebsd"), path = "lifeline/watcher.rs")]
 #[cfg_attr(windows, path = "lifeline/job.rs")]
 pub(crate) mod lifeline;
+#[cfg(unix)]
+#[path = "lifeline/ends.rs"]
+mod lifeline_ends;
 
 /// Pairs of connected sockets, and pipes.
 #[cfg_attr(unix, path = "socket/socketpair.rs")]
@@ -74,6 +88,8 @@ mod loaded;
 
 #[path = "image/fingerprint.rs"]
 mod fingerprint;
+#[path = "image/offsets.rs"]
+mod offsets;
 
 /// Who is at the other end of a socket.
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "peer/linux.rs")]
@@ -114,6 +130,9 @@ pub(crate) mod usage;
 #[cfg_attr(target_os = "freebsd", path = "flags/freebsd.rs")]
 mod flags;
 
+#[cfg(unix)]
+#[path = "fork_server/requests.rs"]
+mod fork_requests;
 /// What a fork server waits for, and how it announces a worker.
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "fork_server/pidfd.rs")]
 #[cfg_attr(any(offproc_portable, target_vendor = "apple", target_os = "freebsd"), path = "fork_server/portable.rs")]
@@ -139,7 +158,12 @@ pub(crate) mod signals;
 // ---- Concepts with one mechanism so far
 
 pub(crate) mod at_exit;
+#[cfg(unix)]
+mod awaited;
 pub(crate) mod backtrace;
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+#[path = "syscall/bsd.rs"]
+mod bsd_kernel;
 /// C's streams.
 #[cfg(unix)]
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "stdio/linux.rs")]

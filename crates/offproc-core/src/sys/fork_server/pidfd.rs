@@ -1,17 +1,16 @@
 //! What a fork server waits for, and how it announces a worker: by the pidfd, which outlives the fork server.
 
+pub(crate) use super::fork_requests::{News, receive};
+
 use super::child::Child;
 use super::fd_numbers::duplicate_high;
 use super::process::ProcessHandle;
-use super::socket::{Socket, retry};
-use crate::error::about;
+use super::socket::Socket;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::process::{PidfdFlags, getppid, pidfd_open};
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -28,16 +27,6 @@ impl Program {
         let program = getppid().and_then(|program| pidfd_open(program, PidfdFlags::empty()).ok());
         Self(program.and_then(|program| duplicate_high(program).ok()))
     }
-}
-
-/// What has come.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct News {
-    pub(crate) has_program: bool,
-    /// There is a request, or the end of them.
-    pub(crate) has_request: bool,
-    /// No process has the other end any more.
-    pub(crate) is_cut_off: bool,
 }
 
 /// `poll`: waits for a request, for the end of a worker, or for the program's. `None`: interrupted.
@@ -57,29 +46,7 @@ pub(crate) fn wait<'a>(
         other => other?,
     };
     let events = watched[0].revents();
-    Ok(Some(News {
-        has_program: program.0.is_none() || watched[1].revents().is_empty(),
-        has_request: !events.is_empty(),
-        is_cut_off: events.intersects(PollFlags::HUP | PollFlags::ERR),
-    }))
-}
-
-/// `recvmsg`: a message and the connection that came with it; `None` if there will be no more.
-pub(crate) fn receive(requests: &Socket, message: &mut [u8]) -> io::Result<Option<(usize, Option<Socket>)>> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut into = [IoSliceMut::new(message)];
-    let count = match retry(|| rustix::net::recvmsg(requests, &mut into, &mut control, RecvFlags::CMSG_CLOEXEC)) {
-        Ok(message) if message.bytes == 0 => return Ok(None),
-        Ok(message) => message.bytes,
-        Err(Errno::CONNRESET) => return Ok(None),
-        Err(e) => return Err(about("a request for a worker could not be received", e)),
-    };
-    let connection = control.drain().find_map(|part| match part {
-        RecvAncillaryMessage::ScmRights(mut received) => received.next(),
-        _ => None,
-    });
-    Ok(Some((count, connection)))
+    Ok(Some(News::new(events, program.0.is_none() || watched[1].revents().is_empty())))
 }
 
 /// `sendmsg(SCM_RIGHTS)`: sends the parent a message with the worker's pidfd, on the worker's connection.

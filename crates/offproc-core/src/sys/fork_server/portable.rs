@@ -1,20 +1,19 @@
 //! What a fork server waits for, and how it announces a worker: by its number. The fork server alone sees its end.
 #![allow(unsafe_code)]
 
+pub(crate) use super::fork_requests::{News, receive};
+
 use super::child::Child;
 use super::fd_numbers::duplicate_high;
 use super::flags;
 use super::process::ProcessHandle;
-use super::socket::{self, Blocking, Socket, retry};
-use crate::error::about;
+use super::socket::{self, Blocking, Socket};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage};
 use rustix::pipe::pipe;
 use rustix::process::{Pid, getppid};
-use std::io::{self, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -38,16 +37,6 @@ impl Program {
     }
 }
 
-/// What has come.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct News {
-    pub(crate) has_program: bool,
-    /// There is a request, or the end of them.
-    pub(crate) has_request: bool,
-    /// No process has the other end any more.
-    pub(crate) is_cut_off: bool,
-}
-
 /// `poll`: waits for a request, for the end of a worker, or for the program's. `None`: interrupted.
 pub(crate) fn wait<'a>(
     requests: &Socket,
@@ -66,35 +55,13 @@ pub(crate) fn wait<'a>(
     let events = watched[0].revents();
     // Before the children are looked at.
     ends.take();
-    Ok(Some(News {
-        has_program: getppid() == program.pid,
-        has_request: !events.is_empty(),
-        is_cut_off: events.intersects(PollFlags::HUP | PollFlags::ERR),
-    }))
+    Ok(Some(News::new(events, getppid() == program.pid)))
 }
 
 /// `send`: sends the parent a message on the worker's connection.
 pub(crate) fn announce(connection: &Socket, message: &[u8], _child: &Child<ProcessHandle>) {
     // If the parent has cancelled the start, it has closed its end; the worker sees that, too.
     let _ = socket::send(connection, message, Blocking::Yes);
-}
-
-/// `recvmsg`: a message and the connection that came with it; `None` if there will be no more.
-pub(crate) fn receive(requests: &Socket, message: &mut [u8]) -> io::Result<Option<(usize, Option<Socket>)>> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut into = [IoSliceMut::new(message)];
-    let count = match retry(|| rustix::net::recvmsg(requests, &mut into, &mut control, flags::RECEIVE_GIFTS)) {
-        Ok(message) if message.bytes == 0 => return Ok(None),
-        Ok(message) => message.bytes,
-        Err(Errno::CONNRESET) => return Ok(None),
-        Err(e) => return Err(about("a request for a worker could not be received", e)),
-    };
-    let connection = control.drain().find_map(|part| match part {
-        RecvAncillaryMessage::ScmRights(mut received) => received.next().map(flags::received),
-        _ => None,
-    });
-    Ok(Some((count, connection)))
 }
 
 /// Where the handler writes.

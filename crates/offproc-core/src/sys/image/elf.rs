@@ -1,5 +1,7 @@
 //! The executable that this process runs: the place of its code, its constructors, and the identity of its build.
 
+pub(crate) use super::offsets::Image;
+
 use super::fingerprint::Fingerprint;
 use super::loaded::{self, Header, Object, PF_R, PF_X, address};
 use std::ffi::OsStr;
@@ -10,17 +12,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-
-/// The main program, as the dynamic loader (or the kernel, for a static executable) describes it.
-#[derive(Debug)]
-pub(crate) struct Image {
-    base: usize,
-    code: Vec<Range<usize>>,
-    #[cfg(all(feature = "auto-init", not(miri)))]
-    constructors: Vec<usize>,
-    loader: Option<PathBuf>,
-    build: u128,
-}
 
 /// True if offproc is part of the executable, and not of a shared library that another program has loaded.
 pub(crate) fn is_in_executable() -> bool {
@@ -34,35 +25,9 @@ impl Image {
         CURRENT.get_or_init(Self::read)
     }
 
-    /// The distance of a piece of code from the load address, the same in every process of this executable. `None`
-    /// when the address is not in the executable's code: it belongs to a shared library.
-    pub(crate) fn offset_of(&self, address: usize) -> Option<u64> {
-        self.has_code_at(address).then(|| (address - self.base) as u64)
-    }
-
-    /// The reverse of [`offset_of`](Self::offset_of), with the same check.
-    pub(crate) fn address_of(&self, offset: u64) -> Option<usize> {
-        let address = self.base.checked_add(usize::try_from(offset).ok()?)?;
-        self.has_code_at(address).then_some(address)
-    }
-
-    pub(crate) fn has_code_at(&self, address: usize) -> bool {
-        self.code.iter().any(|range| range.contains(&address))
-    }
-
-    /// The distance of a variable of the executable's from the load address.
-    pub(crate) fn distance_of<T>(&self, variable: &'static T) -> u64 {
-        (std::ptr::from_ref(variable).addr().wrapping_sub(self.base)) as u64
-    }
-
     /// The executable's dynamic loader; `None` for a static one.
     pub(crate) fn loader(&self) -> Option<&Path> {
         self.loader.as_deref()
-    }
-
-    /// Identifies the build: a fingerprint of the program headers, the build id note and samples of the code.
-    pub(crate) fn build(&self) -> u128 {
-        self.build
     }
 
     /// The addresses of the executable's constructors (`.init_array`), none where there is no dynamic section.
@@ -73,14 +38,7 @@ impl Image {
 
     fn read() -> Self {
         // A library that was loaded into a namespace of its own sees only that.
-        loaded::find(|object| Some(is_executable(object).then(|| Self::of(object)))).flatten().unwrap_or(Self {
-            base: 0,
-            code: Vec::new(),
-            #[cfg(all(feature = "auto-init", not(miri)))]
-            constructors: Vec::new(),
-            loader: None,
-            build: 0,
-        })
+        loaded::find(|object| Some(is_executable(object).then(|| Self::of(object)))).flatten().unwrap_or_default()
     }
 
     fn of(executable: &Object<'_>) -> Self {
@@ -93,8 +51,10 @@ impl Image {
         Self {
             base: executable.base(),
             code: executable.code().collect(),
-            #[cfg(all(feature = "auto-init", not(miri)))]
-            constructors: segment(libc::PT_DYNAMIC).map_or(Vec::new(), |header| constructors(executable, header)),
+            constructors: match segment(libc::PT_DYNAMIC) {
+                Some(header) if cfg!(all(feature = "auto-init", not(miri))) => constructors(executable, header),
+                _ => Vec::new(),
+            },
             loader: loader.map(|name| OsStr::from_bytes(name.split(|byte| *byte == 0).next().unwrap_or(&name)).into()),
             build: print.unwrap_or_default(),
         }
@@ -186,7 +146,6 @@ fn fingerprint(
 
 /// The array of constructors, as the dynamic section names it. The loader has relocated it before any of them runs, and
 /// nothing writes to it after that.
-#[cfg(all(feature = "auto-init", not(miri)))]
 fn constructors(executable: &Object<'_>, dynamic: &Header) -> Vec<usize> {
     const DT_NULL: usize = 0;
     const DT_INIT_ARRAY: usize = 25;

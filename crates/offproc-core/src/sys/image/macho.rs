@@ -2,6 +2,8 @@
 //! constructors, and the identity of its build.
 #![allow(unsafe_code)]
 
+pub(crate) use super::offsets::Image;
+
 use super::fingerprint::Fingerprint;
 use object::LittleEndian as LE;
 use object::macho::{
@@ -13,15 +15,6 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
-
-/// The main program, as dyld has loaded it.
-#[derive(Debug)]
-pub(crate) struct Image {
-    base: usize,
-    code: Vec<Range<usize>>,
-    constructors: Vec<usize>,
-    build: u128,
-}
 
 /// True if offproc is part of the executable, and not of a library that another program has loaded.
 pub(crate) fn is_in_executable() -> bool {
@@ -35,32 +28,6 @@ impl Image {
         CURRENT.get_or_init(Self::read)
     }
 
-    /// The distance of a piece of code from the load address, the same in every process of this executable. `None`
-    /// when the address is not in the executable's code: it belongs to a library.
-    pub(crate) fn offset_of(&self, address: usize) -> Option<u64> {
-        self.has_code_at(address).then(|| (address - self.base) as u64)
-    }
-
-    /// The reverse of [`offset_of`](Self::offset_of), with the same check.
-    pub(crate) fn address_of(&self, offset: u64) -> Option<usize> {
-        let address = self.base.checked_add(usize::try_from(offset).ok()?)?;
-        self.has_code_at(address).then_some(address)
-    }
-
-    pub(crate) fn has_code_at(&self, address: usize) -> bool {
-        self.code.iter().any(|range| range.contains(&address))
-    }
-
-    /// The distance of a variable of the executable's from the load address.
-    pub(crate) fn distance_of<T>(&self, variable: &'static T) -> u64 {
-        (std::ptr::from_ref(variable).addr().wrapping_sub(self.base)) as u64
-    }
-
-    /// Identifies the build: a fingerprint of what the linker has made of it (`LC_UUID`) and of samples of the code.
-    pub(crate) fn build(&self) -> u128 {
-        self.build
-    }
-
     /// The addresses of the executable's constructors, in the order in which dyld calls them.
     pub(crate) fn constructors(&self) -> impl Iterator<Item = usize> + use<> {
         self.constructors.clone().into_iter()
@@ -68,9 +35,7 @@ impl Image {
 
     fn read() -> Self {
         // The executable is the first of the images.
-        let Some(image) = loaded(0) else {
-            return Self { base: 0, code: Vec::new(), constructors: Vec::new(), build: 0 };
-        };
+        let Some(image) = loaded(0) else { return Self::default() };
         let mut print = Fingerprint::new();
         print.add(&image.id);
         for range in &image.code {
@@ -82,7 +47,8 @@ impl Image {
                 print.add(&sample.map(read).collect::<Vec<_>>());
             }
         }
-        Self { base: image.base, code: image.code, constructors: image.constructors, build: print.value() }
+        let (base, code, constructors) = (image.base, image.code, image.constructors);
+        Self { base, code, constructors, loader: None, build: print.value() }
     }
 }
 

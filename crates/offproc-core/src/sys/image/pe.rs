@@ -1,19 +1,13 @@
 //! The executable that this process runs, as its headers in memory describe it.
 
+pub(crate) use super::offsets::Image;
+
 use super::fingerprint::Fingerprint;
 use super::win32::image as system;
 use std::ops::Range;
 use std::os::windows::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
-
-/// The main program.
-#[derive(Debug)]
-pub(crate) struct Image {
-    base: usize,
-    code: Vec<Range<usize>>,
-    build: u128,
-}
 
 /// True if offproc is part of the executable, and not of a DLL that another program has loaded.
 pub(crate) fn is_in_executable() -> bool {
@@ -26,34 +20,8 @@ impl Image {
         static CURRENT: OnceLock<Image> = OnceLock::new();
         CURRENT.get_or_init(|| {
             let base = system::base();
-            Self::of(base).unwrap_or(Self { base, code: Vec::new(), build: 0 })
+            Self::of(base).unwrap_or(Self { base, ..Self::default() })
         })
-    }
-
-    /// The distance of a piece of code from the load address, the same in every process of this executable. `None`
-    /// when the address is not in the executable's code: it belongs to a DLL.
-    pub(crate) fn offset_of(&self, address: usize) -> Option<u64> {
-        self.has_code_at(address).then(|| (address - self.base) as u64)
-    }
-
-    /// The reverse of [`offset_of`](Self::offset_of), with the same check.
-    pub(crate) fn address_of(&self, offset: u64) -> Option<usize> {
-        let address = self.base.checked_add(usize::try_from(offset).ok()?)?;
-        self.has_code_at(address).then_some(address)
-    }
-
-    pub(crate) fn has_code_at(&self, address: usize) -> bool {
-        self.code.iter().any(|range| range.contains(&address))
-    }
-
-    /// The distance of a variable of the executable's from the load address.
-    pub(crate) fn distance_of<T>(&self, variable: &'static T) -> u64 {
-        (std::ptr::from_ref(variable).addr().wrapping_sub(self.base)) as u64
-    }
-
-    /// Identifies the build: a fingerprint of the headers and of samples of the code.
-    pub(crate) fn build(&self) -> u128 {
-        self.build
     }
 
     fn of(base: usize) -> Option<Self> {
@@ -76,7 +44,7 @@ impl Image {
         }
         let code = sections.iter().filter(|section| section.is_code());
         let code = code.map(|section| base + section.range.start..base + section.range.end).collect();
-        Some(Self { base, code, build: print.value() })
+        Some(Self { base, code, build: print.value(), ..Self::default() })
     }
 }
 

@@ -5,87 +5,19 @@
 //! worker SIGKILL: a signal that reaches it in an endless loop, stopped, or with every signal blocked. No thread waits
 //! for it, and it depends on the process, not on the thread that started the worker (unlike `PR_SET_PDEATHSIG`).
 
-use super::child::{Child, ShowsEnd, Terms};
+pub(crate) use super::lifeline_ends::{Cutter, Hold, ParentEnd, Starter, WorkerEnd, pair};
+
 use super::fd_numbers::duplicate_high;
 use super::fork::exit_at_once;
-use super::fork_registry::{TrackedGift, TrackedSocket, WeakSocket};
 use super::gifts::Gift;
 use super::readiness::{self, Interest};
-use super::{faults, kernel, pairs};
+use super::{faults, kernel};
 use crate::error::about;
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-
-/// The parent's end. The worker ends when the last of its clones is dropped, in whatever way.
-#[derive(Clone, Debug)]
-pub(crate) struct ParentEnd(TrackedSocket);
-
-/// The worker's end, which goes to it with its hello.
-#[derive(Debug)]
-pub(crate) struct WorkerEnd(TrackedSocket);
-
-/// `socketpair`: a lifeline for a worker that is to be started.
-pub(crate) fn pair() -> io::Result<(ParentEnd, WorkerEnd)> {
-    let (ours, theirs) = pairs::pair()?;
-    Ok((ParentEnd(ours), WorkerEnd(theirs)))
-}
-
-impl ParentEnd {
-    /// The process that holds the other end, once it has started: it asks for the signal itself.
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "other mechanisms begin here")]
-    pub(crate) fn bind<P>(&self, _child: &Child<P>, terms: &Terms) -> io::Result<()> {
-        // It limits itself, too.
-        let _ = (terms.extent, &terms.limits);
-        Ok(())
-    }
-
-    pub(crate) fn downgrade(&self) -> Cutter {
-        Cutter(self.0.downgrade())
-    }
-
-    /// The fault that has ended the process, if that was to report it.
-    pub(crate) fn fault(&self, pid: u32) -> Option<faults::Record> {
-        faults::read(&self.0, pid)
-    }
-}
-
-impl WorkerEnd {
-    /// What goes along with the hello.
-    pub(crate) fn into_gift(self) -> Option<TrackedGift> {
-        Some(self.0)
-    }
-}
-
-/// Cuts a lifeline, which is not kept open by this.
-#[derive(Debug)]
-pub(crate) struct Cutter(WeakSocket);
-
-impl Cutter {
-    /// `shutdown(SHUT_RDWR)`: ends the worker, whichever processes have a copy of the parent's end.
-    pub(crate) fn cut(&self) {
-        self.0.shut_down();
-    }
-}
-
-impl ShowsEnd for Cutter {
-    /// No process has the worker's end, or this one has let go of its own.
-    fn is_at_end(&self) -> bool {
-        self.0.end().is_some() || self.0.is_closed()
-    }
-}
-
-/// What came of holding a lifeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
-    Held,
-    /// The parent has ended, or has cut it.
-    Cut,
-    /// It did not come with the hello.
-    Missing,
-}
 
 /// Open for the life of the process: closing it would cut the line.
 static HELD: Mutex<Option<OwnedFd>> = Mutex::new(None);
@@ -111,17 +43,6 @@ pub(crate) fn release() {
 
 /// This process is to have one thread from here on: no other waits for its parent.
 pub(crate) fn end_threads() {}
-
-/// The process that has started this one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Starter(Option<Pid>);
-
-impl Starter {
-    /// `getppid`: call this before the parent can have ended without notice.
-    pub(crate) fn of_this_process() -> Self {
-        Self(getppid())
-    }
-}
 
 /// `prctl(PR_SET_PDEATHSIG)`: the end of this process's parent ends it even if another process has a copy of the
 /// parent's end, made by a bare `clone` that the parent does not know of. The kernel acts on the

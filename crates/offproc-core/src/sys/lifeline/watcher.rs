@@ -4,106 +4,44 @@
 //! the parent ends, however it ends, the kernel closes its end. A thread of the worker waits for that, and sends its
 //! own process SIGKILL: that reaches an endless loop, and a process with every signal blocked. It does not reach a
 //! worker that is stopped before it is continued, nor one whose job has ended that thread.
+//!
+//! It waits for the end of the parent's process, too, as another process may have a copy of the parent's end: by a
+//! kqueue where there are such, and otherwise it looks at its parent from time to time.
 
-use super::child::{Child, ShowsEnd, Terms};
+pub(crate) use super::lifeline_ends::{Cutter, Hold, ParentEnd, Starter, WorkerEnd, pair};
+
 use super::fd_numbers::duplicate_high;
 use super::flags;
 use super::fork::exit_at_once;
-use super::fork_registry::{TrackedGift, TrackedSocket, WeakSocket};
 use super::gifts::Gift;
-use super::process::ProcessHandle;
+use super::process_end::EndQueue;
 use super::readiness::{self, Interest};
-use super::{faults, fork, pairs, pipes, thread};
+use super::{faults, fork, pipes, thread};
 use crate::error::about;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process, kill_process_group};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The stack of the thread that waits.
 const STACK: usize = 64 << 10;
 
-/// How often it looks whether its parent still is its parent: another process may have a copy of the parent's end.
+/// How often it looks whether its parent still is its parent, unless a descriptor shows the end of that.
 const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
-
-/// The parent's end. The worker ends when the last of its clones is dropped, in whatever way.
-#[derive(Clone, Debug)]
-pub(crate) struct ParentEnd(TrackedSocket);
-
-/// The worker's end, which goes to it with its hello.
-#[derive(Debug)]
-pub(crate) struct WorkerEnd(TrackedSocket);
-
-/// `socketpair`: a lifeline for a worker that is to be started.
-pub(crate) fn pair() -> io::Result<(ParentEnd, WorkerEnd)> {
-    let (ours, theirs) = pairs::pair()?;
-    Ok((ParentEnd(ours), WorkerEnd(theirs)))
-}
-
-impl ParentEnd {
-    /// The process that holds the other end, once it has started: it watches by itself.
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "other mechanisms begin here")]
-    pub(crate) fn bind(&self, _child: &Child<ProcessHandle>, terms: &Terms) -> io::Result<()> {
-        // It limits itself, too.
-        let _ = (terms.extent, &terms.limits);
-        Ok(())
-    }
-
-    pub(crate) fn downgrade(&self) -> Cutter {
-        Cutter(self.0.downgrade())
-    }
-
-    /// The fault that has ended the process, if that was to report it.
-    pub(crate) fn fault(&self, pid: u32) -> Option<faults::Record> {
-        faults::read(&self.0, pid)
-    }
-}
-
-impl WorkerEnd {
-    /// What goes along with the hello.
-    pub(crate) fn into_gift(self) -> Option<TrackedGift> {
-        Some(self.0)
-    }
-}
-
-/// Cuts a lifeline, which is not kept open by this.
-#[derive(Debug)]
-pub(crate) struct Cutter(WeakSocket);
-
-impl Cutter {
-    /// `shutdown(SHUT_WR)`: ends the worker, whichever processes have a copy of the parent's end. Not both directions,
-    /// or this end would be hung up before the worker has ended.
-    pub(crate) fn cut(&self) {
-        self.0.shut_down_sending();
-    }
-}
-
-impl ShowsEnd for Cutter {
-    /// No process has the worker's end, or this one has let go of its own.
-    fn is_at_end(&self) -> bool {
-        self.0.end().is_some() || self.0.is_closed()
-    }
-}
-
-/// What came of holding a lifeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
-    Held,
-    /// The parent has ended, or has cut it.
-    Cut,
-    /// It did not come with the hello.
-    Missing,
-}
 
 /// Open for the life of the process: closing it would cut the line.
 static HELD: Mutex<Option<Held>> = Mutex::new(None);
 
 /// The process that is to be the parent, if that is watched, too, or else 0.
 static PARENT: AtomicI32 = AtomicI32::new(0);
+
+/// Whether a descriptor shows the end of that process.
+static SHOWS_PARENT: AtomicBool = AtomicBool::new(false);
 
 static COVERS_GROUP: AtomicBool = AtomicBool::new(false);
 
@@ -120,6 +58,8 @@ struct Watcher {
     thread: JoinHandle<()>,
     /// Its closing ends the thread.
     leash: OwnedFd,
+    /// Shows the end of the parent, where there are such descriptors.
+    parent: Option<Arc<EndQueue>>,
 }
 
 fn held() -> MutexGuard<'static, Option<Held>> {
@@ -133,6 +73,7 @@ pub(crate) fn hold(gifts: &mut impl Iterator<Item = Gift>) -> io::Result<Hold> {
     let line = duplicate_high(line).map_err(|e| about("it could not be moved to a high descriptor", e))?;
     end_threads();
     PARENT.store(0, Ordering::Relaxed);
+    SHOWS_PARENT.store(false, Ordering::Relaxed);
     COVERS_GROUP.store(false, Ordering::Relaxed);
     if readiness::wait_for(&line, Interest::Readable, Duration::ZERO)? {
         return Ok(Hold::Cut);
@@ -147,8 +88,11 @@ impl Watcher {
         let line = line.map(duplicate_high).transpose()?;
         let (theirs, leash) = pipes::pipe()?;
         let (theirs, leash) = (theirs.into_owned()?, duplicate_high(leash)?);
-        let thread = thread::start("offproc-line", Some(STACK), move || watch(line.as_ref(), &theirs))?;
-        Ok(Self { thread, leash })
+        let parent = EndQueue::open().ok().map(Arc::new);
+        let its = parent.clone();
+        let work = move || watch(line.as_ref(), its.as_deref(), &theirs);
+        let thread = thread::start("offproc-line", Some(STACK), work)?;
+        Ok(Self { thread, leash, parent })
     }
 
     /// Ends the thread; the line stays open.
@@ -163,18 +107,26 @@ impl Watcher {
     }
 }
 
-/// Waits for the end of the line, or of the leash, with which it returns.
-fn watch(line: Option<&OwnedFd>, leash: &OwnedFd) {
+/// Waits for the end of the line and of the parent, or of the leash, with which it returns.
+fn watch(line: Option<&OwnedFd>, parent: Option<&EndQueue>, leash: &OwnedFd) {
     loop {
         // The parent shuts its end down, or the kernel closes it: readable, and hung up.
         let mut watched = vec![PollFd::new(leash, PollFlags::IN)];
         watched.extend(line.map(|line| PollFd::new(line, PollFlags::IN)));
-        let is_polled = poll(&mut watched, Some(&LOOK)).is_ok();
-        let has_news = |place: usize| watched.get(place).is_some_and(|watched| !watched.revents().is_empty());
-        if is_polled && has_news(1) || has_lost_parent() {
+        watched.extend(parent.map(|parent| PollFd::new(parent, PollFlags::IN)));
+        let shows_parent = SHOWS_PARENT.load(Ordering::Relaxed);
+        let polled = poll(&mut watched, if shows_parent { None } else { Some(&LOOK) });
+        if polled.is_err_and(|e| e != Errno::INTR) {
+            // A limit of no descriptors, say.
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        let mut has_news = watched.iter().map(|watched| polled.is_ok() && !watched.revents().is_empty());
+        let is_released = has_news.next().unwrap_or(false);
+        // Where a descriptor shows its end, the parent may change without one: macOS makes a debugger the parent.
+        if has_news.any(|has_news| has_news) || !shows_parent && has_lost_parent() {
             end_this_process();
         }
-        if is_polled && has_news(0) {
+        if is_released {
             return;
         }
     }
@@ -200,8 +152,8 @@ fn end_this_process() -> ! {
 pub(crate) fn release() {
     if let Some(Held { line, watcher }) = held().take() {
         drop(line);
-        // What std knows of the thread is not this process's.
-        watcher.into_iter().for_each(|watcher| std::mem::forget(watcher.thread));
+        // What std knows of the thread is not this process's, nor does it have the queue.
+        watcher.into_iter().for_each(|watcher| std::mem::forget((watcher.thread, watcher.parent)));
     }
 }
 
@@ -211,24 +163,16 @@ pub(crate) fn end_threads() {
     watcher.into_iter().for_each(Watcher::stop);
 }
 
-/// The process that has started this one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Starter(Option<Pid>);
-
-impl Starter {
-    /// `getppid`: call this before the parent can have ended without notice.
-    pub(crate) fn of_this_process() -> Self {
-        Self(getppid())
-    }
-}
-
 /// The end of this process's parent ends it even if another process has a copy of the parent's end.
 pub(crate) fn die_with(Starter(parent): Starter) {
     let Some(parent) = parent else { return };
     PARENT.store(parent.as_raw_nonzero().get(), Ordering::Relaxed);
     flags::end_with_parent();
-    if getppid() != Some(parent) {
-        exit_at_once(0); // it ended before that
+    let shown = held().as_ref().and_then(|held| Some(held.watcher.as_ref()?.parent.as_ref()?.add(parent)));
+    SHOWS_PARENT.store(shown == Some(Ok(())), Ordering::Relaxed);
+    // It has ended before that, or begins to: then its number is still its own, and no event comes.
+    if getppid() != Some(parent) || shown == Some(Err(Errno::SRCH)) {
+        exit_at_once(0);
     }
 }
 

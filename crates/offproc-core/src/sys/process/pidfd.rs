@@ -2,12 +2,10 @@
 //! then.
 
 use super::child::{Child, Kill, NotOurs, NotPermitted, ShowsEnd, Unsupported, Wait};
-use super::fd_numbers::duplicate_high;
 use super::fork_registry::TrackedFd;
-use super::kernel;
 use super::readiness::{self, Interest};
 use super::reap::{Reaped, Usage};
-use async_io::Async;
+use super::{awaited, kernel};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, pidfd_send_signal, waitid,
@@ -84,12 +82,7 @@ impl Wait for ProcessHandle {
     }
 
     async fn changed(&self) {
-        let mut readable = async { Async::new_nonblocking(self.fd.as_fd())?.readable().await }.await;
-        if readable.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AlreadyExists) {
-            // Another background task watches it: a second registration takes a descriptor of its own.
-            readable = async { Async::new_nonblocking(duplicate_high(self.fd.as_fd())?)?.readable().await }.await;
-        }
-        if readable.is_err() {
+        if awaited::readable(&self.fd).await.is_err() {
             // No descriptor or memory for the registration: check again a little later, rather than leave a zombie.
             async_io::Timer::after(Duration::from_millis(50)).await;
         }

@@ -1,27 +1,22 @@
 //! A process by its number, for systems that have no handle of one. The number is a child's own until that is reaped,
 //! and this alone reaps it: killing and reaping are done under one lock.
 //!
-//! A thread waits for the end of each child that is waited for. It takes no status and handles no signal, so the
-//! program's own handler for SIGCHLD, and its own children, are as they were.
+//! How the end of a child is seen is `ends/`: by a kqueue, or by a thread that waits.
 #![allow(unsafe_code)]
 
 use super::child::{Child, Kill, NotOurs, NotPermitted, ShowsEnd, Unsupported, Wait};
+use super::kernel;
+use super::process_end::EndNotice;
 use super::reap::{Reaped, Usage};
-use super::{kernel, thread};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
-use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How soon to look again where no thread can wait.
+/// How soon to look at another process's child.
 const MOMENT: Duration = Duration::from_millis(10);
-
-/// The stack of a thread that waits.
-const STACK: usize = 64 << 10;
 
 /// A process by its number.
 #[derive(Debug)]
@@ -32,44 +27,27 @@ pub(crate) struct ProcessHandle {
 
 #[derive(Debug)]
 enum Owner {
-    Us(Arc<End>),
+    Us(End),
     /// Another process, and its number may be yet another's at any time. The end of its lifeline is its own.
     Another(Box<dyn ShowsEnd>),
 }
 
 /// The end of a child.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct End {
     state: Mutex<State>,
-    changed: Condvar,
+    notice: EndNotice,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// Its number may be another's: it was reaped, here or by other code of the program.
     is_gone: bool,
-    is_watched: bool,
-    /// The thread that waits has seen its end.
-    has_ended: bool,
-    waiting: Vec<Waker>,
 }
 
 impl End {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// On a thread of its own.
-    fn watch(&self, pid: Pid) {
-        let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        // Another error: there is no such child any more.
-        while let Err(Errno::INTR) = waitid(WaitId::Pid(pid), look) {}
-        let mut state = self.lock();
-        state.has_ended = true;
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
-        self.changed.notify_all();
-        waiting.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -89,20 +67,11 @@ impl State {
 
 impl ProcessHandle {
     fn child(pid: Pid) -> Self {
-        Self { pid, owner: Owner::Us(Arc::default()) }
+        Self { pid, owner: Owner::Us(End { state: Mutex::default(), notice: EndNotice::of(pid) }) }
     }
 
-    fn end(&self) -> Result<&Arc<End>, NotOurs> {
+    fn end(&self) -> Result<&End, NotOurs> {
         if let Owner::Us(end) = &self.owner { Ok(end) } else { Err(NotOurs) }
-    }
-
-    /// Has a thread wait for the end; false if there is none.
-    fn is_watched(&self, end: &Arc<End>, state: &mut State) -> bool {
-        if !state.is_watched {
-            let (pid, watched) = (self.pid, Arc::clone(end));
-            state.is_watched = thread::start("offproc-wait", Some(STACK), move || watched.watch(pid)).is_ok();
-        }
-        state.is_watched
     }
 
     fn has_ended_now(&self) -> bool {
@@ -165,46 +134,19 @@ impl Wait for ProcessHandle {
             if left.is_zero() {
                 return false;
             }
-            let Ok(end) = self.end() else {
-                std::thread::sleep(left.min(MOMENT));
-                continue;
-            };
-            let mut state = end.lock();
-            if !self.is_watched(end, &mut state) {
-                drop(state);
-                std::thread::sleep(left.min(MOMENT));
-            } else if !state.has_ended {
-                drop(end.changed.wait_timeout(state, left));
+            match self.end() {
+                Ok(end) => end.notice.wait(left),
+                Err(NotOurs) => std::thread::sleep(left.min(MOMENT)),
             }
         }
     }
 
     async fn changed(&self) {
-        let moment = match self.end() {
-            Ok(end) => {
-                let is_watched = poll_fn(|cx| {
-                    let mut state = end.lock();
-                    if !self.is_watched(end, &mut state) {
-                        return Poll::Ready(false);
-                    }
-                    if state.has_ended {
-                        return Poll::Ready(true);
-                    }
-                    if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                        state.waiting.push(cx.waker().clone());
-                    }
-                    Poll::Pending
-                })
-                .await;
-                if is_watched {
-                    return;
-                }
-                MOMENT
-            }
+        match self.end() {
+            Ok(end) => end.notice.come().await,
             // The process that it is a child of says so in time.
-            Err(NotOurs) => 10 * MOMENT,
-        };
-        async_io::Timer::after(moment).await;
+            Err(NotOurs) => drop(async_io::Timer::after(10 * MOMENT).await),
+        }
     }
 
     fn is_reapable(&self) -> Result<bool, NotOurs> {
