@@ -7,6 +7,7 @@ use offproc::{
 use offproc_tests::process;
 use offproc_tests::waiting::drive_until;
 use offproc_tests::{Case, isolate, isolated, job, matrix, refusal};
+use rustix::process::{Rlimit, getrlimit, setrlimit};
 use serde_bytes::ByteBuf;
 
 matrix!(with and without memory files: items_of_64_mib_arrive, an_end_that_goes_on_to_another_context_works);
@@ -20,6 +21,7 @@ isolated!(
     an_item_above_the_limit_of_its_receiver_is_an_error,
     within_one_process_there_is_no_limit,
     few_descriptors_are_an_error_of_the_call,
+    an_item_without_memory_for_it_is_an_error_that_passes,
     without_threads_all_arrives,
     what_waits_does_not_hold_up_a_kill_or_a_limit,
 );
@@ -276,6 +278,27 @@ fn few_descriptors_are_an_error_of_the_call() {
         context.close().wait().unwrap();
     }
     assert_eq!(outcomes, [true; 2], "with 20 it works, and without any it does not");
+}
+
+fn an_item_without_memory_for_it_is_an_error_that_passes() {
+    const SIZE: usize = 64 << 20;
+    let context = WorkerContext::builder().max_concurrency(1).open().unwrap();
+    let (sender, receiver) = channel(3);
+    sender.try_send(ByteBuf::from(vec![1; 10])).unwrap();
+    sender.try_send(ByteBuf::from(vec![2; SIZE])).unwrap();
+    let receives = |mut receiver: Receiver<ByteBuf>| {
+        assert_eq!(receiver.recv().wait().unwrap().len(), 10);
+        let limit = getrlimit(rustix::process::Resource::As);
+        setrlimit(rustix::process::Resource::As, Rlimit { current: Some(32 << 20), ..limit.clone() }).unwrap();
+        let refused = receiver.recv().wait().unwrap_err().to_string();
+        setrlimit(rustix::process::Resource::As, limit).unwrap();
+        (refused, receiver.recv().wait().map(|item| item.len()).ok())
+    };
+    let (refused, again) = context.run_sync(receives, receiver).wait().unwrap();
+    assert!(refused.contains("no memory"), "{refused}");
+    // What was read of a socket is lost.
+    assert_eq!(again, if isolate::has_no_memory_files() { None } else { Some(SIZE) });
+    context.close().wait().unwrap();
 }
 
 /// As in a sandbox: what a socket has no room for is written without one.

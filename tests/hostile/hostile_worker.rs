@@ -1,7 +1,7 @@
 //! A worker that has been taken over can at worst return wrong bytes, or die: whatever it sends and does costs the one
 //! call, offproc kills it, and the next call gets another worker.
 
-use offproc::{BrokenWorkerError, Error, Fd, SharedBytes, Transport, WorkerContext};
+use offproc::{BrokenWorkerError, Error, Fd, Receiver, SharedBytes, Transport, WorkerContext, channel};
 use offproc_tests::hostile::{
     self, DONE, HELLO, LEAVES, STAYS, TAKEN, TURN, VERSION, answer, frame, header, reply, say, scribble, stay, value,
 };
@@ -14,7 +14,7 @@ use rustix::fs::{FallocateFlags, MemfdFlags, OFlags, SealFlags};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 matrix!(
@@ -24,6 +24,7 @@ matrix!(
     sends_the_wrong_descriptors,
     sends_too_many_descriptors,
     sends_what_takes_an_hour_to_close,
+    sends_what_takes_an_hour_to_close_over_a_channel,
     says_again_and_again_that_it_took_no_job,
     makes_its_parent_wait_for_a_silent_bell,
     does_what_it_likes_with_the_memory,
@@ -311,6 +312,66 @@ async fn sends_what_takes_an_hour_to_close(case: Case) {
         }
     }
     other.close().await.unwrap();
+}
+
+/// The sockets of this process.
+fn sockets() -> Vec<RawFd> {
+    let is_socket = |number: &RawFd| {
+        let link = std::fs::read_link(format!("/proc/self/fd/{number}"));
+        link.is_ok_and(|link| link.to_string_lossy().starts_with("socket:"))
+    };
+    let entries = std::fs::read_dir("/proc/self/fd").unwrap();
+    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers.filter(is_socket).collect()
+}
+
+/// A receiver with a descriptor on its socket.
+fn receiver_of_what_lingers(address: String) -> Receiver<u8> {
+    let before = sockets();
+    let (sender, receiver) = channel(1);
+    for socket in sockets().into_iter().filter(|socket| !before.contains(socket)) {
+        // SAFETY: it is open for as long as the channel is.
+        let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+        assert!(hostile::say_on(socket, &[1], &[hostile::lingering(&address)]));
+    }
+    std::mem::forget(sender);
+    receiver
+}
+
+async fn sends_what_takes_an_hour_to_close_over_a_channel(case: Case) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    for is_sent_on in [false, true] {
+        let (context, other) = (case.context(), case.context());
+        let receiver = context.run_sync(receiver_of_what_lingers, address.clone()).await.unwrap();
+        let _ = context.close().await;
+        let dies = |receiver: Receiver<u8>| -> () {
+            std::mem::forget(receiver);
+            end()
+        };
+        let ends = std::thread::spawn(move || {
+            if is_sent_on {
+                // This process is the last that has it.
+                assert!(matches!(other.run_sync(dies, receiver).wait(), Err(Error::BrokenWorker(_))));
+            } else {
+                drop(receiver);
+            }
+            let _ = other.close().wait();
+        });
+        until("nothing waits for what takes an hour", || ends.is_finished()).await;
+        ends.join().unwrap();
+        let peers = [listener.accept().unwrap().0, listener.accept().unwrap().0];
+        if is_sent_on {
+            // A thread waits until they are closed.
+            drop(peers);
+        } else {
+            for mut peer in peers {
+                peer.set_nonblocking(true).unwrap();
+                until("no process has it any more", || is_at_its_end(&mut peer)).await;
+            }
+        }
+        until("no thread closes any more", || closers().is_empty()).await;
+    }
 }
 
 /// Reads what there is; true once no process has the other end.

@@ -5,6 +5,7 @@ use crate::parent::background;
 use crate::parent::channel::registered::Registered;
 use crate::parent::lookout::Lookout;
 use crate::parent::runtime::RuntimeSelector;
+use crate::role;
 use crate::sys::discard::{discard, discard_socket, receive_with};
 use crate::sys::fork::is_forked;
 use crate::sys::fork_registry::TrackedSocket;
@@ -33,7 +34,11 @@ pub(crate) enum Rung {
 }
 
 impl SocketBell {
-    pub(super) fn new(socket: TrackedSocket) -> Self {
+    pub(crate) fn new(socket: TrackedSocket) -> Self {
+        // A worker starts no thread for that: it can be killed.
+        if role::depth() == 0 {
+            socket.close_elsewhere();
+        }
         Self(Registered::new(socket))
     }
 
@@ -62,7 +67,7 @@ impl SocketBell {
     }
 
     /// Takes the rings that there are, without waiting.
-    pub(super) fn silence(&self) -> Rung {
+    pub(crate) fn silence(&self) -> Rung {
         let mut space = [0; 256];
         for _ in 0..MOST_READS {
             match self.read(&mut space) {
@@ -102,8 +107,8 @@ impl SocketBell {
     }
 
     /// The other end sees the end, whichever processes have copies of this one.
-    pub(super) fn shut_down(&self) {
-        socket::shut_down(self.descriptor());
+    pub(crate) fn shut_down(&self) {
+        self.descriptor().shut_down();
     }
 }
 

@@ -1,12 +1,12 @@
 //! Item channels: what `offproc::channel` makes. Their ends may be in any two processes of a program and its workers.
 
-mod bell;
+pub(crate) mod bell;
 mod bound;
 pub(crate) mod channel;
 mod end;
-mod receive;
+pub(crate) mod receive;
 pub(crate) mod receiver;
-mod send;
+pub(crate) mod send;
 mod send_queue;
 pub(crate) mod sender;
 mod side;

@@ -2,7 +2,7 @@
 
 use super::bell::SocketBell;
 use crate::sys::ring_memory::{FIRST, Ring, RingMemory};
-use crate::wire::items::entry::{Entry, HEADER, size_of_item};
+use crate::wire::items::entry::{Entry, HEADER, SHORT};
 use crate::wire::items::words::Position;
 use std::io;
 
@@ -33,6 +33,8 @@ pub(crate) enum Taken {
     End,
     /// There was an item, and there is no memory for it.
     Lost(io::Error),
+    /// There is an item, and no memory for the ring that it is in. It stays there.
+    Unmapped(io::Error),
     /// There was an item of so many bytes, more than there may be.
     TooLong(u64),
     /// The sender has written what no sender writes.
@@ -95,7 +97,7 @@ impl RingReceiver {
             return Taken::Empty;
         }
         let taken = self.take_next(into);
-        if !matches!(taken, Taken::Violation) {
+        if !matches!(taken, Taken::Violation | Taken::Unmapped(_)) {
             self.own.items = self.own.items.wrapping_add(1);
             self.memory.words().publish_received(self.own, bell);
         }
@@ -104,24 +106,35 @@ impl RingReceiver {
 
     /// The next item, if it is there, and is no longer than that.
     #[inline]
-    pub(super) fn take_small<const MOST: usize>(&mut self, into: &mut [u8; MOST], bell: &SocketBell) -> Option<usize> {
+    pub(crate) fn take_small<const MOST: usize>(&mut self, into: &mut [u8; MOST], bell: &SocketBell) -> Option<usize> {
         if !self.look() {
             return None;
         }
         let there = self.tail.wrapping_sub(self.own.bytes);
         let offset = self.ring.offset(self.own.bytes);
         let to_end = self.ring.size() - offset;
-        let Some(Entry::Item(length)) = Entry::from_word(self.ring.load(offset)) else { return None };
-        let size = size_of_item(length);
+        let entry = Entry::from_word(self.ring.load(offset))?;
+        let size = entry.size();
         // All else is checked elsewhere.
-        if length > MOST as u64 || there > self.ring.size() || there % 8 != 0 || size > there.min(to_end) {
+        if there > self.ring.size() || there % 8 != 0 || size > there.min(to_end) {
             return None;
         }
-        self.ring.copy_out_small(offset + HEADER, &mut into[..length as usize]);
+        let length = match entry {
+            Entry::Short(length, bytes) => {
+                const { assert!(MOST > SHORT) };
+                into[..=SHORT].copy_from_slice(&bytes.to_le_bytes());
+                length
+            }
+            Entry::Item(length) if length <= MOST as u64 => {
+                self.ring.copy_out_small(offset + HEADER, &mut into[..length as usize]);
+                length as usize
+            }
+            _ => return None,
+        };
         self.own.bytes += size;
         self.own.items = self.own.items.wrapping_add(1);
         self.memory.words().publish_received(self.own, bell);
-        Some(length as usize)
+        Some(length)
     }
 
     fn take_next(&mut self, into: &mut Vec<u8>) -> Taken {
@@ -136,7 +149,12 @@ impl RingReceiver {
             match Entry::from_word(self.ring.load(offset)) {
                 Some(Entry::Rewind) if to_end <= there => self.own.bytes += to_end,
                 Some(Entry::Move(number)) => {
-                    let Ok(next) = self.memory.ring(number) else { return Taken::Violation };
+                    let next = match self.memory.ring(number) {
+                        Ok(next) => next,
+                        // There is no such ring.
+                        Err(e) if e.kind() == io::ErrorKind::InvalidData => return Taken::Violation,
+                        Err(e) => return Taken::Unmapped(e),
+                    };
                     if self.ring.number() != FIRST {
                         self.memory.give_back(&self.ring, 0..self.ring.size());
                     }
@@ -144,8 +162,24 @@ impl RingReceiver {
                     self.own.ring = number;
                     self.own.bytes += HEADER;
                 }
-                Some(Entry::Item(length)) if size_of_item(length) <= there.min(to_end) => {
-                    return self.take_item(offset, length, into);
+                Some(entry @ Entry::Item(length)) if entry.size() <= there.min(to_end) => {
+                    let ring = &self.ring;
+                    let copied = self.copied(length, |length| ring.copy_out(offset + HEADER, length, into));
+                    if ring.number() > KEPT {
+                        // Before the sender gets the room.
+                        self.memory.give_back(ring, offset..offset + entry.size());
+                    }
+                    self.own.bytes += entry.size();
+                    return copied;
+                }
+                Some(Entry::Short(length, bytes)) => {
+                    self.own.bytes += HEADER;
+                    return self.copied(length as u64, |length| {
+                        into.clear();
+                        into.try_reserve(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+                        into.extend_from_slice(&bytes.to_le_bytes()[..length]);
+                        Ok(())
+                    });
                 }
                 _ => return Taken::Violation,
             }
@@ -153,19 +187,11 @@ impl RingReceiver {
         Taken::Violation
     }
 
-    #[inline]
-    fn take_item(&mut self, offset: u64, length: u64, into: &mut Vec<u8>) -> Taken {
-        let copied = if length <= self.longest {
-            self.ring.copy_out(offset + HEADER, length as usize, into).map_or_else(Taken::Lost, |()| Taken::Item)
-        } else {
-            Taken::TooLong(length)
-        };
-        let size = size_of_item(length);
-        if self.ring.number() > KEPT {
-            // Before the sender gets the room.
-            self.memory.give_back(&self.ring, offset..offset + size);
+    /// An item of this length, unless it is too long.
+    fn copied(&self, length: u64, copy: impl FnOnce(usize) -> io::Result<()>) -> Taken {
+        if length > self.longest {
+            return Taken::TooLong(length);
         }
-        self.own.bytes += size;
-        copied
+        copy(length as usize).map_or_else(Taken::Lost, |()| Taken::Item)
     }
 }

@@ -39,7 +39,9 @@ impl Link<ReceiveSide> {
             Taken::Item => Some(ItemReceived::Item),
             Taken::Empty => None,
             Taken::End => Some(ItemReceived::Closed),
-            Taken::Lost(e) => Some(ItemReceived::Broken(DecodeError(format!("there is no memory for an item: {e}")))),
+            Taken::Lost(e) | Taken::Unmapped(e) => {
+                Some(ItemReceived::Broken(DecodeError(format!("there is no memory for an item: {e}"))))
+            }
             Taken::TooLong(length) => Some(ItemReceived::Broken(DecodeError(format!(
                 "an item of {length} bytes is longer than the `max_message_size` of the context, {} bytes",
                 self.bound.get()

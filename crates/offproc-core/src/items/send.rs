@@ -3,7 +3,7 @@
 use super::bell::SocketBell;
 use crate::error::about;
 use crate::sys::ring_memory::{FIRST, Ring, RingMemory};
-use crate::wire::items::entry::{Entry, HEADER, size_of_item};
+use crate::wire::items::entry::{Entry, HEADER};
 use crate::wire::items::words::Position;
 use std::io;
 
@@ -80,7 +80,8 @@ impl RingSender {
                 return Offered::Full;
             }
         }
-        let size = size_of_item(item.len() as u64);
+        let entry = Entry::of_item(item);
+        let size = entry.size();
         if self.ring.number() != FIRST && self.wants_first_ring(size) {
             if let Err(e) = self.move_to(FIRST) {
                 return Offered::Refused(e);
@@ -99,8 +100,10 @@ impl RingSender {
             }
         }
         let offset = self.ring.offset(self.own.bytes);
-        self.ring.store(offset, Entry::Item(item.len() as u64).to_word());
-        self.ring.copy_in(offset + HEADER, item);
+        self.ring.store(offset, entry.to_word());
+        if size > HEADER {
+            self.ring.copy_in(offset + HEADER, item);
+        }
         self.own.bytes += size;
         self.own.items += 1;
         match self.memory.words().publish_sent(self.own, bell) {

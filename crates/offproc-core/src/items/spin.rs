@@ -4,8 +4,8 @@ use crate::sys::clock::{self, Tick};
 use std::time::{Duration, Instant};
 
 /// How many looks come between two looks at the clock, and how many pauses before each.
-const LOOKS: u32 = 8;
-const PAUSES: u32 = 8;
+const LOOKS: u32 = 4;
+const PAUSES: u32 = 32;
 /// The longest spin.
 const MOST: Duration = Duration::from_micros(50);
 const LEAST: Duration = Duration::from_micros(2);
@@ -53,7 +53,8 @@ impl Spin {
         let mut spent = Duration::ZERO;
         loop {
             for _ in 0..LOOKS {
-                // Not more often: each look takes the cache line away from the end that writes to it.
+                // Not more often: each look takes the cache line away from the end that writes to it, whose next item
+                // waits until it is back. So what comes meanwhile should be many items.
                 for _ in 0..PAUSES {
                     std::hint::spin_loop();
                 }

@@ -13,6 +13,7 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 static REGISTRY: Mutex<Registered> = Mutex::new(Registered { open: SortedMap::new(), serials: 0 });
@@ -44,7 +45,7 @@ impl ForkRegistry {
         self.0.serials += 1;
         let serial = self.0.serials;
         self.0.open.insert(fd.as_raw_fd(), serial);
-        TrackedFd(Arc::new(Tracked { fd: ManuallyDrop::new(fd), serial, is_end_of_pair: false }))
+        TrackedFd(Arc::new(Tracked { fd: ManuallyDrop::new(fd), serial, closing: AtomicU8::new(HERE) }))
     }
 
     /// False if it is closed, in a fork.
@@ -66,9 +67,15 @@ pub(crate) struct TrackedFd(Arc<Tracked>);
 struct Tracked {
     fd: ManuallyDrop<OwnedFd>,
     serial: u64,
-    /// Our end of a pair, the other end of which is another process's.
-    is_end_of_pair: bool,
+    /// How it is closed: one of those below.
+    closing: AtomicU8,
 }
+
+const HERE: u8 = 0;
+/// It is shut down first: our end of a pair, the other end of which is another process's.
+const SHUT_DOWN: u8 = 1;
+/// By another thread, as others may have put into it what takes long to close.
+const ELSEWHERE: u8 = 2;
 
 /// A connected socket, registered.
 pub(crate) type TrackedSocket = TrackedFd;
@@ -93,8 +100,10 @@ impl Drop for Tracked {
         }
         // SAFETY: taken here and nowhere else.
         let fd = unsafe { ManuallyDrop::take(&mut self.fd) };
-        if self.is_end_of_pair {
-            discard::shut_down(fd);
+        match self.closing.load(Ordering::Relaxed) {
+            SHUT_DOWN => discard::shut_down(fd),
+            ELSEWHERE => discard::discard([fd]),
+            _ => drop(fd),
         }
     }
 }
@@ -120,11 +129,20 @@ impl TrackedFd {
     }
 
     /// As our end of a pair, which is shut down before it is closed.
-    pub(super) fn into_end_of_pair(mut self) -> Self {
-        if let Some(tracked) = Arc::get_mut(&mut self.0) {
-            tracked.is_end_of_pair = true;
-        }
+    pub(super) fn into_end_of_pair(self) -> Self {
+        self.0.closing.store(SHUT_DOWN, Ordering::Relaxed);
         self
+    }
+
+    /// `shutdown(SHUT_RDWR)`, now, of our end of a pair.
+    pub(crate) fn shut_down(&self) {
+        self.0.closing.store(SHUT_DOWN, Ordering::Relaxed);
+        socket::shut_down(self);
+    }
+
+    /// Another thread closes it, as the other end may be that of a worker, and nothing has shut it down.
+    pub(crate) fn close_elsewhere(&self) {
+        self.0.closing.store(ELSEWHERE, Ordering::Relaxed);
     }
 
     /// Unregisters and returns it; a duplicate, if there is a clone.

@@ -35,9 +35,12 @@ struct Sender {
 }
 
 impl Sender {
-    /// The item of a number, of so many words. False once the receiver is gone.
+    /// The item of a number, of so many words, or a short one. False once the receiver is gone.
     fn send(&mut self, number: u64, words: usize) -> bool {
-        let item: Vec<u8> = (0..words).flat_map(|_| number.to_le_bytes()).collect();
+        let item: Vec<u8> = match words {
+            0 => vec![number as u8],
+            _ => (0..words).flat_map(|_| number.to_le_bytes()).collect(),
+        };
         loop {
             let offered = match self.ring.offer(&item, &self.bell) {
                 Offered::Full => self.ring.offer_asleep(&item, &self.bell),
@@ -69,11 +72,29 @@ struct Receiver {
     ring: RingReceiver,
     bell: SocketBell,
     is_over: bool,
+    /// It takes what is small first, as a receiver of plain types does.
+    is_of_small: bool,
+}
+
+fn parsed(item: &[u8]) -> (u64, usize) {
+    if let [number] = item {
+        return (u64::from(*number), 0);
+    }
+    let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
+    let words: Vec<_> = item.chunks(8).map(word).collect();
+    assert!(words.iter().all(|word| *word == words[0]));
+    (words[0], words.len())
 }
 
 impl Receiver {
     /// The next item's number, and how many words it has.
     fn receive(&mut self) -> Option<(u64, usize)> {
+        if self.is_of_small {
+            let mut small = [0; 16];
+            if let Some(length) = self.ring.take_small(&mut small, &self.bell) {
+                return Some(parsed(&small[..length]));
+            }
+        }
         let mut item = Vec::new();
         loop {
             let taken = match self.ring.take(&mut item, &self.bell) {
@@ -82,15 +103,10 @@ impl Receiver {
                 taken => taken,
             };
             match taken {
-                Taken::Item => {
-                    let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
-                    let words: Vec<_> = item.chunks(8).map(word).collect();
-                    assert!(words.iter().all(|word| *word == words[0]));
-                    return Some((words[0], words.len()));
-                }
+                Taken::Item => return Some(parsed(&item)),
                 Taken::End => return None,
                 Taken::Empty => self.is_over = !self.bell.wait(),
-                Taken::Lost(_) | Taken::TooLong(_) | Taken::Violation => panic!("{taken:?}"),
+                Taken::Lost(_) | Taken::Unmapped(_) | Taken::TooLong(_) | Taken::Violation => panic!("{taken:?}"),
             }
         }
     }
@@ -103,17 +119,17 @@ impl Drop for Receiver {
     }
 }
 
-fn channel(capacity: u64) -> (Sender, Receiver) {
+fn channel(capacity: u64, is_of_small: bool) -> (Sender, Receiver) {
     let [a, b] = RingMemory::create();
     let (bell, other) = SocketBell::pair();
     let sender = Sender { ring: RingSender::new(a, capacity).unwrap(), bell };
     let receiver = RingReceiver::new(b, capacity).unwrap();
-    (sender, Receiver { ring: receiver, bell: other, is_over: false })
+    (sender, Receiver { ring: receiver, bell: other, is_over: false, is_of_small })
 }
 
 /// Items of these sizes, and the end.
-fn items(capacity: u64, sizes: &'static [usize]) {
-    let (mut sender, mut receiver) = channel(capacity);
+fn items(capacity: u64, sizes: &'static [usize], is_of_small: bool) {
+    let (mut sender, mut receiver) = channel(capacity, is_of_small);
     let sends = thread::spawn(move || {
         for (number, words) in sizes.iter().enumerate() {
             assert!(sender.send(number as u64, *words));
@@ -129,24 +145,34 @@ fn items(capacity: u64, sizes: &'static [usize]) {
 /// The sender waits for room, the receiver for items.
 #[test]
 fn items_arrive_in_order() {
-    explore("one item", 3, || items(1, &[1]));
-    explore("three items, one at a time", 2, || items(1, &[1, 1, 1]));
-    explore("three items, two at a time", 2, || items(2, &[1, 1, 1]));
+    explore("one item", 3, || items(1, &[1], false));
+    explore("three items, one at a time", 2, || items(1, &[1, 1, 1], false));
+    explore("three items, two at a time", 2, || items(2, &[1, 1, 1], false));
+}
+
+/// Without a buffer, as small items go, and in the word alone, as short ones do.
+#[test]
+fn small_items_arrive_in_order() {
+    explore("one short item", 3, || items(1, &[0], true));
+    explore("short and small items, one at a time", 2, || items(1, &[0, 1, 0], true));
+    explore("short and small items, two at a time", 2, || items(2, &[1, 0, 0], true));
+    explore("small items around a ring", 2, || items(1, &[2, 2, 0, 2], true));
+    explore("small items and large ones", 1, || items(3, &[0, 3, 9, 1], true));
 }
 
 /// Around the end of a ring, and to larger ones and back.
 #[test]
 fn rings_follow_each_other() {
-    explore("around a ring", 2, || items(1, &[2, 2, 2]));
-    explore("to a larger ring", 2, || items(2, &[3, 3]));
-    explore("to the largest ring", 1, || items(3, &[3, 3, 9, 1]));
+    explore("around a ring", 2, || items(1, &[2, 2, 2], false));
+    explore("to a larger ring", 2, || items(2, &[3, 3], false));
+    explore("to the largest ring", 1, || items(3, &[3, 3, 9, 1], false));
 }
 
 /// A receiver that is dropped: a sender that waits for room learns of it.
 #[test]
 fn a_sender_learns_that_its_receiver_is_gone() {
     explore("receiver dropped", 2, || {
-        let (mut sender, mut receiver) = channel(1);
+        let (mut sender, mut receiver) = channel(1, false);
         let receives = thread::spawn(move || receiver.receive());
         let sent = (0..4).take_while(|number| sender.send(*number, 1)).count();
         // One was received and one may wait; of the first, the sender may learn the end before anything else.

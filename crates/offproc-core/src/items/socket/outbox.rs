@@ -190,7 +190,7 @@ impl Outbox {
 
     /// The receiver sees the end, whichever processes have copies of the socket.
     fn shut_down(&self) {
-        socket::shut_down(&self.socket);
+        self.socket.shut_down();
     }
 
     /// Writes all of it, for as long as the receiver reads.

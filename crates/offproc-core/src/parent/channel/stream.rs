@@ -195,7 +195,9 @@ impl ParentStream {
                 (Ok(Some(frame)), _) => return Poll::Ready(FrameEvent::Frame(frame)),
                 (Ok(None), Err(Unsent::Refused(e))) => return Poll::Ready(FrameEvent::NotSent(e.into())),
                 (Ok(None), _) => {}
-                (Err(_), Err(Unsent::Gone | Unsent::Refused(_))) => return Poll::Ready(self.not_sent_whole()),
+                (Err(_), Err(Unsent::Gone | Unsent::Refused(_))) | (Err(FrameEvent::HungUp), Err(Unsent::Full)) => {
+                    return Poll::Ready(self.not_sent_whole());
+                }
                 (Err(event), _) => return Poll::Ready(event),
             }
             match self.poll_ready(is_blocked, cx, runtime) {

@@ -36,6 +36,15 @@ impl TrackedSocket {
         Arc::try_unwrap(self.0).or_else(|shared| shared.try_clone())
     }
 
+    /// `shutdown(SD_BOTH)`.
+    pub(crate) fn shut_down(&self) {
+        let _ = rustix::net::shutdown(self, Shutdown::Both);
+    }
+
+    /// Nothing takes long to close here.
+    #[allow(clippy::unused_self, reason = "on other systems it is marked")]
+    pub(crate) fn close_elsewhere(&self) {}
+
     pub(crate) fn downgrade(&self) -> WeakSocket {
         WeakSocket(Arc::downgrade(&self.0))
     }

@@ -13,6 +13,7 @@ use crate::worker::channel::stream::WorkerStream;
 use crate::worker::channel::worker_channel::{Next, WorkerChannel};
 use rustix::net::RecvFlags;
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -156,6 +157,19 @@ fn a_large_job_that_was_begun_to_be_read_goes_to_no_other_worker() {
             }
             assert_ne!(runs(false, &event), Some(0));
         }
+    }
+}
+
+/// There is no room for the rest of the job, and nothing is reset.
+#[test]
+fn a_job_that_a_worker_hangs_up_on_halfway_was_not_taken() {
+    for polls in [false, true] {
+        let (mut parent, theirs) = channel();
+        let worker = UnixStream::from(theirs);
+        post(&mut parent, 1 << 21);
+        worker.shutdown(Shutdown::Write).unwrap();
+        let event = event(&mut parent, polls);
+        assert!(matches!(event, ChannelEvent::NotTaken), "{event:?}");
     }
 }
 
