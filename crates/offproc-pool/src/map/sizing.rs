@@ -7,9 +7,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Chunks {
-    /// About a millisecond of work, as measured: one item at first, and as many as are worth it after that. Up to four
-    /// while it is known that there is work for fifty such chunks and more for each token, as each costs the caller
-    /// some time. A chunk that takes twice as long as expected returns the items that it has not begun.
+    /// About a millisecond of work, as measured: one item at first, and as many as are worth it after that. Up to eight
+    /// while it is known that there is work for 25 such chunks and more for each token, as each costs the caller some
+    /// time. A chunk that takes twice as long as expected returns the items that it has not begun.
     #[default]
     Auto,
     /// This many; 0 counts as 1.
@@ -19,8 +19,8 @@ pub enum Chunks {
 /// The nanoseconds that a chunk is to take.
 const TARGET: f64 = 1_000_000.0;
 /// While there is much work left, up to so many times as much: this part of what is left for each token.
-const LONGEST: f64 = 4.0 * TARGET;
-const PART: f64 = 50.0;
+const LONGEST: f64 = 8.0 * TARGET;
+const PART: f64 = 25.0;
 /// After so many times that time it returns the rest of its items.
 const LIMIT: f64 = 2.0;
 /// At least this long, where the end of the items is near.
@@ -124,15 +124,15 @@ mod tests {
     }
 
     #[test]
-    fn has_up_to_four_milliseconds_of_work_while_much_is_left() {
+    fn has_up_to_eight_milliseconds_of_work_while_much_is_left() {
         let mut sizing = Sizing::new();
         sizing.ran(1000, Duration::from_millis(1));
         let mut of = |left| {
             let size = sizing.size(Some(left), 2);
             (size, sizing.bounds().0.time)
         };
-        assert_eq!(of(1_000_000), (4000, Some(Duration::from_millis(8))));
-        assert_eq!(of(200_000), (2000, Some(Duration::from_millis(4))));
+        assert_eq!(of(1_000_000), (8000, Some(Duration::from_millis(16))));
+        assert_eq!(of(200_000), (4000, Some(Duration::from_millis(8))));
         assert_eq!(of(50_000), (1000, Some(Duration::from_millis(2))));
         assert_eq!(sizing.size(None, 2), 1000, "there may be none");
     }
