@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-all=(parent_stream parent_shared worker_stream worker_shared fork_server log_pipe values)
+all=(parent_stream parent_shared worker_stream worker_shared fork_server log_pipe item_ends values)
 minutes=${1:?"usage: $0 MINUTES|--keep [TARGET...]"}
 shift
 [ $# -gt 0 ] || set -- "${all[@]}"

@@ -13,20 +13,23 @@ mod log_pipe;
 #[cfg(offproc_fuzzing)]
 use log_pipe::log_pipe;
 #[cfg(offproc_fuzzing)]
-use offproc_core::fuzzing::{fork_server, parent_shared, parent_stream, values, worker_shared, worker_stream};
+use offproc_core::fuzzing::{
+    fork_server, item_ends, parent_shared, parent_stream, values, worker_shared, worker_stream,
+};
 
 /// A target's name, which is also that of its file in `corpus`, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
 #[cfg(offproc_fuzzing)]
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("parent_stream", parent_stream),
     ("parent_shared", parent_shared),
     ("worker_stream", worker_stream),
     ("worker_shared", worker_shared),
     ("fork_server", fork_server),
     ("log_pipe", log_pipe),
+    ("item_ends", item_ends),
     ("values", values),
 ];
 

@@ -110,6 +110,11 @@ fn log_pipe() {
 }
 
 #[test]
+fn item_ends() {
+    run("item_ends");
+}
+
+#[test]
 fn values() {
     run("values");
 }

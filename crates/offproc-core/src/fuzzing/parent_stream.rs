@@ -1,12 +1,15 @@
 //! A parent, with a hostile worker on its connection: in the handshake, and in place of answers.
 
 use super::script::{Script, Shape, open_answer, selector};
+use crate::job::chunk::{ChunkBounds, ChunkOutcome};
+use crate::job::message::Answer;
 use crate::job::shared_bytes::SharedBytes;
+use crate::job::trampoline::chunk::{ChunkCode, ItemFunction};
 use crate::parent::handshake::handshake;
 use crate::parent::hello;
 use crate::parent::launch::launcher::{KillGuard, Launched};
 use crate::parent::process::supervised::Process;
-use crate::parent::worker::Outcome;
+use crate::parent::worker::{Outcome, Worker};
 use crate::settings::Settings;
 use crate::settings::transport::Transport;
 use crate::sys::child::Child;
@@ -55,6 +58,7 @@ pub fn parent_stream(data: &[u8]) {
     let mut handshake_under_way = Some(Box::pin(handshake(launched, hello, &settings, &runtime)));
     let mut worker = None;
     let mut has_job = false;
+    let chunk = ChunkCode::map(&ItemFunction::plain(answer));
     while let Some(step) = script.byte() {
         match step % 8 {
             0..=2 => script.say(&theirs),
@@ -69,6 +73,14 @@ pub fn parent_stream(data: &[u8]) {
             4 => {
                 let Some(worker) = worker.as_mut().filter(|_| !has_job) else { continue };
                 let argument = (script.bytes().to_vec(), Shape::Nothing);
+                if options & 4 != 0 {
+                    let Ok(chunk) = &chunk else { return };
+                    let items = [argument, (Vec::new(), Shape::Nothing)];
+                    let bounds = (ChunkBounds { time: None, bytes: usize::MAX }, usize::MAX);
+                    let name = (answer as usize, "answer");
+                    has_job = worker.post_chunk(chunk, name, items.iter(), bounds, Location::caller(), None).is_ok();
+                    continue;
+                }
                 has_job = worker
                     .post(
                         &(answer as fn((Vec<u8>, Shape)) -> Option<SharedBytes>),
@@ -82,7 +94,9 @@ pub fn parent_stream(data: &[u8]) {
             5 => {
                 let Some(worker) = worker.as_mut().filter(|_| has_job) else { continue };
                 match worker.poll_outcome(cx, &runtime) {
+                    Poll::Ready(Outcome::Answered(answer)) if options & 4 != 0 => open_chunk(answer),
                     Poll::Ready(Outcome::Answered(answer)) => open_answer(answer, script.byte().unwrap_or(0)),
+                    Poll::Ready(_) if options & 4 != 0 => return drop(worker.published().map(open_chunk)),
                     Poll::Ready(_) => return,
                     Poll::Pending => continue,
                 }
@@ -94,10 +108,20 @@ pub fn parent_stream(data: &[u8]) {
             }
             _ => match script.byte() {
                 Some(0) => process.record_end(None),
+                Some(1) => worker.iter_mut().filter(|_| has_job).for_each(Worker::withdraw_items),
                 _ => drop(rustix::net::shutdown(&theirs, Shutdown::Write)),
             },
         }
     }
+}
+
+fn open_chunk(answer: Answer) {
+    let ChunkOutcome::Ran(mut chunk) = answer.into_chunk(2) else { return };
+    assert!(chunk.ran() <= 2 && chunk.folded() <= chunk.ran());
+    while let Some(result) = chunk.next_result::<Option<SharedBytes>>() {
+        drop(result.map_err(|error| error.to_string()));
+    }
+    let _ = chunk.value::<Shape>();
 }
 
 fn answer(_: (Vec<u8>, Shape)) -> Option<SharedBytes> {

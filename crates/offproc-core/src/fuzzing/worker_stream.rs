@@ -3,7 +3,7 @@
 use super::script::{Script, Shape};
 use crate::job::attachments::{Incoming, Outgoing};
 use crate::job::codec;
-use crate::job::exchange::{Exchange, ItemHooks};
+use crate::job::exchange::{Exchange, ItemHooks, ResultRoom};
 use crate::job::shared_bytes::SharedBytes;
 use crate::job::state::WorkerState;
 use crate::job::trampoline::{self, Job};
@@ -44,6 +44,8 @@ pub fn worker_stream(data: &[u8]) {
     let mut incoming = Incoming::default();
     for _ in 0..MOST {
         let Ok(Next::Job(body)) = channel.next(Some(Duration::ZERO), &mut incoming) else { return };
+        // Whatever it says: of a job that is no chunk, too.
+        let _ = channel.is_withdrawn();
         if !run(body, &mut channel, &mut incoming, script.byte().unwrap_or(0)) {
             return;
         }
