@@ -28,7 +28,7 @@ fn cold(criterion: &mut Criterion) {
     let tokio = one_thread();
     let mut group = criterion.benchmark_group("cold no-op");
     for worker_type in [offproc::WorkerType::Spawn, offproc::WorkerType::ForkServer] {
-        let context = WorkerContext::builder().worker_type(worker_type).retire_after_jobs(1..=1);
+        let context = WorkerContext::builder().worker_type(worker_type.clone()).retire_after_jobs(1..=1);
         let context = context.open().expect("the settings are fine");
         group.bench_function(format!("offproc {worker_type:?}"), |bencher| {
             bencher.to_async(&tokio).iter(|| async { context.run_sync(noop, ()).await.expect("a no-op succeeds") });

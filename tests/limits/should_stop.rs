@@ -176,7 +176,7 @@ async fn is_false_in_a_worker_of_a_job_that_was_asked_to_stop(case: Case) {
         let reported = should_stop();
         // SAFETY: the job does nothing but look at a number.
         for workers in [WorkerType::Spawn, unsafe { WorkerType::fork() }] {
-            let inside = WorkerContext::builder().worker_type(workers).open().expect("a valid context");
+            let inside = WorkerContext::builder().worker_type(workers.clone()).open().expect("a valid context");
             let call = async { inside.run_sync(|()| should_stop(), ()).await };
             assert!(!futures::executor::block_on(call).expect("a worker"), "{workers:?}");
         }

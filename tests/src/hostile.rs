@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// The version of the protocol, in every frame.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 /// A worker's own descriptors are from here on: a fork of the test has some of the test's, too.
 const HIGH: i32 = 512;

@@ -102,6 +102,8 @@ pub use sys::stderr::warn;
 #[doc(hidden)]
 pub use wait_list::{WaitList, wake, wake_all};
 #[doc(hidden)]
+pub use wire::link::{HardLimits, Overuse};
+#[doc(hidden)]
 pub use wire::log::MAX_LOG_RECORD;
 #[doc(hidden)]
 pub use worker::log_writer::{log_level, write_log};
@@ -123,6 +125,29 @@ pub use worker::log_writer::{log_level, write_log};
 /// ```
 pub fn init() {
     worker::entry::enter(&mut || {});
+}
+
+/// Serves as a worker on stdin and stdout, and never returns: for a program that its own command line says to be a
+/// worker of [`WorkerType::command`].
+///
+/// Call it before the program starts threads or prints anything. **Nothing else makes a program such a worker**, no
+/// variable and no other way of starting it: one that does not call this, or calls it only where its arguments say so,
+/// can be behind an ssh key with a forced command, a `sudo` rule or a web server. Who can write to the stdin of a
+/// worker can have it do anything.
+///
+/// The job's own stdout goes to stderr, and its stdin is empty. The process ends when the program is gone, busy or not;
+/// without a program at its stdin it prints why, and exits with code 78. A set-uid program never serves.
+///
+/// # Examples
+///
+/// ```
+/// if std::env::args().any(|argument| argument == "--worker") {
+///     offproc::serve();
+/// }
+/// // … the program.
+/// ```
+pub fn serve() -> ! {
+    worker::link::serve::serve()
 }
 
 /// Whether this process is a worker, or a fork server of workers: for set-up that programs and workers share.

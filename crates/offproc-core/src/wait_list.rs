@@ -37,6 +37,12 @@ impl WaitList {
         self.wakers.remove(&ticket)
     }
 
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.wakers.is_empty()
+    }
+
     /// True until the waker of a ticket is taken.
     #[must_use]
     pub fn holds(&self, ticket: u64) -> bool {

@@ -11,6 +11,7 @@ macro_rules! page {
         ///
         /// [arrays.md]: crate::guide::arrays
         /// [cancellation.md]: crate::guide::cancellation
+        /// [cluster.md]: crate::guide::cluster
         /// [containers.md]: crate::guide::containers
         /// [debugging.md]: crate::guide::debugging
         /// [debugging.md#coverage]: crate::guide::debugging#coverage
@@ -88,6 +89,10 @@ page!(
 page!(
     /// From `spawn_blocking`, and from procspawn.
     migrating, "migrating.md"
+);
+page!(
+    /// Workers that a command starts: ssh, Slurm, containers, sandboxes.
+    cluster, "cluster.md"
 );
 page!(
     /// PID 1, memory limits, seccomp filters, musl, read-only file systems.

@@ -49,6 +49,7 @@
 //! | types that need a self-describing format | [reference](guide::reference#jsont) |
 //! | progress and results while a job runs, work that it gets meanwhile | [`channel`](channel()) |
 //! | how workers are started | [`WorkerType`] |
+//! | workers on other machines | [`WorkerType::command`], [`serve`], [guide](guide::cluster) |
 //! | one runtime for a context | [`runtimes`] |
 //!
 //! The [`guide`] walks through all of it: a [reference](guide::reference), [recipes](guide::recipes), and pages on
@@ -103,7 +104,7 @@ pub use offproc_core::Json;
 #[cfg(feature = "bytemuck")]
 #[cfg_attr(docsrs, doc(cfg(feature = "bytemuck")))]
 pub use offproc_core::{Element, SharedSlice};
-pub use offproc_core::{Fd, SharedBytes, init, is_worker, should_stop, worker_index};
+pub use offproc_core::{Fd, SharedBytes, init, is_worker, serve, should_stop, worker_index};
 pub use offproc_pool::{
     Acquire, BrokenWorkerError, CacheScope, CacheScopeExt, Call, CallTimes, Chunks, Close, CloseWithin, ConfigError,
     DecodeError, EncodeError, Error, Fault, Fold, Folded, InCacheScope, IntoItems, Items, JobError, Limiter, Map,

@@ -23,7 +23,7 @@ const WORKERS: usize = 64;
 pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
     let rounds = options.pick(40, 500);
     for (name, worker_type) in [("Spawn", WorkerType::Spawn), ("ForkServer", WorkerType::ForkServer)] {
-        let (deaths, nexts) = Tokio::Multi.run(512, drops(worker_type, rounds))??;
+        let (deaths, nexts) = Tokio::Multi.run(512, drops(worker_type.clone(), rounds))??;
         let (deaths, nexts) = (deaths.summary(), nexts.summary());
         for (what, summary) in [("death", &deaths), ("next call", &nexts)] {
             let mut result = json!({ "worker_type": name, "what": what });

@@ -28,7 +28,7 @@ pub(super) fn run(options: &Options, output: &mut Output) -> Outcome {
         let late = Tokio::Current.run(512, async move {
             let mut late = Samples::default();
             for _ in 0..rounds {
-                late.append(starting(worker_type).await?);
+                late.append(starting(worker_type.clone()).await?);
             }
             Ok::<_, Error>(late)
         })??;

@@ -82,14 +82,29 @@ impl BrokenWorkerError {
         self.deaths.first()
     }
 
-    /// The process id of the worker.
+    /// The process id of the worker; of one that a command has started its own, on its machine, where it has sent that,
+    /// or else the command's.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.first().pid
     }
 
+    /// The command that has started the worker, where that is one of
+    /// [`WorkerType::command`](crate::WorkerType::command).
+    #[must_use]
+    pub fn command(&self) -> Option<&str> {
+        self.first().exit.remote.as_ref().map(|remote| &*remote.command)
+    }
+
+    /// The [index](crate::worker_index) of a worker that a command has started.
+    #[must_use]
+    pub fn worker_index(&self) -> Option<usize> {
+        self.first().exit.remote.as_ref()?.index
+    }
+
     /// How the worker ended, where the system has reported it: the exit code, or through
-    /// [`ExitStatusExt`](std::os::unix::process::ExitStatusExt) the signal and whether there is a core dump. `None`
+    /// [`ExitStatusExt`](std::os::unix::process::ExitStatusExt) the signal and whether there is a core dump. That of a
+    /// worker that a command has started is the command's, which may say anything. `None`
     /// where other code in the program waited for the process first, or where the program ignores SIGCHLD.
     #[must_use]
     pub fn exit_status(&self) -> Option<ExitStatus> {

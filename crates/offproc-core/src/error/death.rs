@@ -26,6 +26,7 @@ pub(crate) struct Death {
 
 impl From<ExitReport> for Death {
     fn from(ExitReport { pid, phase, by_us, exit }: ExitReport) -> Self {
+        let pid = exit.remote.as_ref().and_then(|remote| remote.pid).unwrap_or(pid);
         Self { pid, phase, violation: None, task: None, ran_for: None, by_us, exit }
     }
 }
@@ -49,6 +50,9 @@ impl Death {
             (Some(violation), _) => {
                 write!(f, "was killed after a protocol violation ({violation})")?;
             }
+            (None, status) if self.exit.remote.is_some() => {
+                return self.exit.remote.iter().try_for_each(|remote| remote.how(self.by_us, status, f));
+            }
             (None, Some(status)) => status::describe(status, f)?,
             (None, None) => f.write_str("ended in an unknown way")?,
         }
@@ -68,6 +72,15 @@ impl Death {
 
     /// The likely causes of an end before any function of the context began.
     fn why_so_early(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.exit.remote.is_some() {
+            // Only the command's own words say it.
+            return match self.last_lines() {
+                Some(stderr) if self.phase == Phase::Start && !stderr.trim().is_empty() => {
+                    write!(f, "; the end of its stderr: {}", stderr.trim().replace('\n', " | "))
+                }
+                _ => Ok(()),
+            };
+        }
         let status = self.exit.status;
         let name = &self.exit.program.get().name;
         let Some(status) = status else { return Ok(()) };

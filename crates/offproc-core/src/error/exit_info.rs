@@ -3,6 +3,7 @@
 use super::early::Program;
 use super::fault::Fault;
 use super::phase::Phase;
+use super::remote::Remote;
 use crate::sys::reap::{Reaped, Usage};
 use crate::sys::status;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,8 @@ pub(crate) struct ExitInfo {
     /// The tail of it, if the context keeps that.
     pub(crate) stderr: Option<String>,
     pub(crate) program: Program,
+    /// Of a worker behind a command. Then the status, and what was used, are its launcher's.
+    pub(crate) remote: Option<Box<Remote>>,
 }
 
 /// In the system's encoding.
@@ -68,13 +71,19 @@ impl ExitInfo {
         }
     }
 
-    /// The process has exited with 0, or its status is unknown.
+    /// The process has exited with 0, or its status is unknown. One behind a command has said goodbye.
     pub(crate) fn is_clean(&self) -> bool {
-        self.status.is_none_or(|status| status.success())
+        match &self.remote {
+            Some(remote) => remote.has_left,
+            None => self.status.is_none_or(|status| status.success()),
+        }
     }
 
-    /// It was killed by SIGKILL, or its status is unknown.
+    /// It was killed by SIGKILL, or its status is unknown. One behind a command was to kill itself.
     pub(crate) fn is_by_kill(&self) -> bool {
-        self.status.is_none_or(status::is_kill)
+        match &self.remote {
+            Some(remote) => remote.is_killed && !remote.has_left,
+            None => self.status.is_none_or(status::is_kill),
+        }
     }
 }

@@ -19,6 +19,7 @@ mod job;
 mod outcome;
 mod panic;
 mod phase;
+pub(crate) mod remote;
 mod state;
 mod station;
 

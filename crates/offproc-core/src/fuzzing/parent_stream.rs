@@ -51,6 +51,8 @@ pub fn parent_stream(data: &[u8]) {
         gifts: Vec::new(),
         rights: None,
         heritage: None,
+        link: None,
+        diagnostics: None,
         permit: None,
         is_spare: false,
     };

@@ -6,6 +6,7 @@ use super::channel::parent_channel::ParentChannel;
 use super::channel::stream::{FrameEvent, ParentStream};
 use super::launch::launcher::{KillGuard, Launched};
 use super::launch::permit::LaunchPermit;
+use super::link::Link;
 use super::runtime::RuntimeSelector;
 use super::start_failure::StartFailure;
 use super::timer::sleep;
@@ -47,16 +48,19 @@ struct PendingProcess {
     process: KillGuard,
     lifeline: ParentEnd,
     rights: Option<Arc<Rights>>,
+    link: Option<Arc<Link>>,
 }
 
 impl PendingWorker {
     pub(super) fn into_worker(self, settings: &Settings, shared: Option<NewShm>) -> Worker {
-        let Self { launched: PendingProcess { process, lifeline, rights }, channel, .. } = self;
+        let Self { launched: PendingProcess { process, lifeline, rights, link }, channel, .. } = self;
         let channel: Box<dyn ParentChannel> = match shared {
             Some(shared) => shared.into_channel(channel, limit(settings), !settings.transport.max_spin.is_zero()),
             None => Box::new(channel),
         };
-        Worker::new(process, channel, lifeline, rights, settings)
+        let mut worker = Worker::new(process, channel, lifeline, rights, settings);
+        worker.set_link(link);
+        worker
     }
 
     /// A fork server, which takes no jobs.
@@ -72,13 +76,13 @@ pub(crate) async fn handshake(
     settings: &Settings,
     runtime: &RuntimeSelector,
 ) -> Result<PendingWorker, StartFailure> {
-    let Launched { process, control, lifeline, gifts, rights, permit, is_spare, .. } = launched;
-    let mut pending = PendingWorker {
-        launched: PendingProcess { process, lifeline, rights },
-        is_spare,
-        permit,
-        channel: ParentStream::new(control, hello, gifts, limit(settings)),
-    };
+    let Launched { process, control, lifeline, gifts, rights, permit, is_spare, link, .. } = launched;
+    let mut channel = ParentStream::new(control, hello, gifts, limit(settings));
+    if link.is_some() {
+        channel.set_over_link();
+    }
+    let mut pending =
+        PendingWorker { launched: PendingProcess { process, lifeline, rights, link }, is_spare, permit, channel };
     let process = Arc::clone(&pending.launched.process.0);
     let deadline = async {
         sleep(settings.start.start_timeout).await;

@@ -5,6 +5,7 @@ pub(crate) mod channel;
 pub(crate) mod handshake;
 pub(crate) mod hello;
 pub(crate) mod launch;
+pub(crate) mod link;
 pub(crate) mod logs;
 pub(crate) mod lookout;
 mod poll_list;

@@ -97,6 +97,7 @@ impl Prepared {
     fn of(mut launched: Launched, settings: &Settings) -> Result<Self, StartFailure> {
         let failed = |what| move |e| StartFailure::fatal(about(what, e));
         let mut shared = match settings.transport.transport {
+            _ if launched.link.is_some() => None,
             Transport::SharedMemory => NewShm::create(most_bytes(settings.transport.max_message_size))
                 .map_err(failed("its shared memory could not be made"))?,
             Transport::Stream => None,
@@ -110,8 +111,11 @@ impl Prepared {
         let hello = hello::of_worker(settings, shared.is_some(), inherited);
         let mut hello = hello.map_err(|reason| StartFailure::fatal(io::Error::other(reason)))?;
         settings.state.iter().for_each(|state| state.append_to(&mut hello));
-        let (mut diagnostics, stderr) = ExitDiagnostics::new(settings, &launched.lifeline)
-            .map_err(failed("the pipe for its stderr could not be made"))?;
+        let (mut diagnostics, stderr) = match launched.diagnostics.take() {
+            Some(diagnostics) => (diagnostics, None),
+            None => ExitDiagnostics::new(settings, &launched.lifeline)
+                .map_err(failed("the pipe for its stderr could not be made"))?,
+        };
         launched.gifts.extend(stderr);
         let logs = settings.log_forwarding.as_ref().map(LogPipe::open).transpose();
         let logs = logs.map_err(failed("the pipe for its log could not be made"))?.map(|(logs, theirs)| {

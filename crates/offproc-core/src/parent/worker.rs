@@ -8,6 +8,7 @@ mod state;
 use super::channel::event::{Awaited, ChannelEvent, RetireDecision, poll_until_exit};
 use super::channel::parent_channel::ParentChannel;
 use super::launch::launcher::KillGuard;
+use super::link::Link;
 use super::logs::delivery::Delivery;
 use super::process::exit::WorkerExit;
 use super::process::handle::WorkerProcess;
@@ -21,6 +22,7 @@ use crate::settings::log_forwarding::LogSink;
 use crate::sys::fork::is_forked;
 use crate::sys::lifeline::ParentEnd;
 use crate::sys::rights::Rights;
+use crate::wire::link::{HardLimits, Overuse};
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -47,6 +49,8 @@ pub struct Worker {
     task: Option<Task>,
     since: Option<Instant>,
     logs: Option<Box<Delivery<Outcome>>>,
+    // Of a worker behind a command.
+    link: Option<Arc<Link>>,
 }
 
 impl Worker {
@@ -71,7 +75,27 @@ impl Worker {
             task: None,
             since: None,
             logs: None,
+            link: None,
         }
+    }
+
+    /// It is behind a command.
+    pub(super) fn set_link(&mut self, link: Option<Arc<Link>>) {
+        self.link = link;
+    }
+
+    /// Limits the job that is posted next, in the worker itself. False where that is not for the worker to do, which is
+    /// on this machine.
+    #[must_use]
+    pub fn limit_next(&self, limits: &HardLimits) -> bool {
+        self.link.iter().for_each(|link| link.limit_next(limits));
+        self.link.is_some()
+    }
+
+    /// The limit for which it has killed itself.
+    #[must_use]
+    pub fn overuse(&self) -> Option<Overuse> {
+        self.link.as_ref()?.overuse()
     }
 
     /// It logs to this process.

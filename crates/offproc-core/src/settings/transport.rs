@@ -69,6 +69,28 @@ settings! {
         get max_spin -> Duration |settings| settings.max_spin;
     }
 
+    #[serde(skip)]
+    heartbeat: Duration = Duration::from_secs(5) => {
+        /// For [`WorkerType::command`](crate::WorkerType::command): how often program and worker send each other that
+        /// they live. When three are missing, the other side counts as gone: the worker ends, and its call gets
+        /// [`Error::BrokenWorker`](crate::Error::BrokenWorker).
+        ///
+        /// **Default:** 5 s. Zero is a [`ConfigError`](crate::ConfigError).
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use offproc::WorkerContext;
+        /// use std::time::Duration;
+        ///
+        /// let context = WorkerContext::builder().heartbeat(Duration::from_secs(1)).open()?;
+        /// assert_eq!(context.heartbeat(), Duration::from_secs(1));
+        /// # Ok::<(), offproc::ConfigError>(())
+        /// ```
+        fn heartbeat(every: Duration) |settings| settings.heartbeat = every;
+        get heartbeat -> Duration |settings| settings.heartbeat;
+    }
+
     max_message_size: usize = 1 << 30 => {
         /// The largest argument or result, in serialised bytes. A larger one is an
         /// [`Error::Encode`](crate::Error::Encode).

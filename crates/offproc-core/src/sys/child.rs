@@ -26,6 +26,9 @@ pub(crate) struct NotOurs;
 pub(crate) trait Kill {
     fn kill(&self) -> Result<(), NotPermitted>;
 
+    /// Sends SIGTERM, where the system has it: the launcher of another process then ends that, too.
+    fn terminate(&self) {}
+
     /// Kills the process group that it leads, or led while it lived; the group may be empty, or never have been made.
     fn kill_group(&self) -> Result<(), Unsupported>;
 
@@ -112,6 +115,11 @@ impl<P: Kill + Wait> Child<P> {
             let _ = self.process.kill_group();
         }
         sent
+    }
+
+    /// Sends SIGTERM, where the system has it.
+    pub(crate) fn terminate(&self) {
+        self.process.terminate();
     }
 
     /// True once it has ended, reaped or not.

@@ -112,6 +112,11 @@ pub(crate) mod surroundings;
 #[cfg_attr(windows, path = "pipes/none.rs")]
 pub(crate) mod pipes;
 
+/// The pipes of a worker behind a command.
+#[cfg_attr(unix, path = "command/unix.rs")]
+#[cfg_attr(windows, path = "command/none.rs")]
+pub(crate) mod command;
+
 /// How a worker that is a program of its own gets its connection.
 #[cfg_attr(unix, path = "handover/stdin.rs")]
 #[cfg_attr(windows, path = "handover/pipe.rs")]

@@ -106,6 +106,12 @@ pub(crate) fn send_two(socket: impl AsFd, [head, body]: [&[u8]; 2], blocking: Bl
     }
 }
 
+/// `recv(MSG_DONTWAIT)`: how many bytes came, 0 at the end.
+pub(crate) fn receive(socket: impl AsFd, space: &mut [u8]) -> Result<usize, Errno> {
+    let socket = socket.as_fd();
+    retry(|| rustix::net::recv(socket, &mut *space, DONT_WAIT_TO_RECEIVE).map(|(count, _)| count))
+}
+
 /// `recv(MSG_PEEK | MSG_DONTWAIT)`: what comes next, which stays there.
 pub(crate) fn peek(socket: impl AsFd, space: &mut [u8]) -> Result<usize, Errno> {
     rustix::net::recv(socket, space, RecvFlags::PEEK | DONT_WAIT_TO_RECEIVE).map(|(count, _)| count)

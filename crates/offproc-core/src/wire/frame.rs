@@ -15,7 +15,7 @@ use super::buffer;
 use std::{fmt, io};
 
 /// The version of the whole protocol, in every frame.
-pub(crate) const VERSION: u8 = 4;
+pub(crate) const VERSION: u8 = 5;
 /// The size of a frame's header.
 pub(crate) const HEADER: usize = 16;
 
@@ -75,6 +75,24 @@ kinds! {
     MakesState = 29,
     /// Worker to parent: as `Items`, and the worker has lost its state, which the last item had when it panicked.
     LastWithState = 30,
+    /// Parent to worker, over a link: how to serve over it.
+    Link = 40,
+    /// Worker to parent, over a link: which process it is, and where.
+    Linked = 41,
+    /// Either way, over a link: bytes of the stream of frames.
+    Piece = 42,
+    /// Either way, over a link: its sender lives.
+    Heartbeat = 43,
+    /// Parent to worker, over a link: the stream ends here.
+    StreamEnd = 44,
+    /// Parent to worker, over a link: end at once.
+    Kill = 45,
+    /// Parent to worker, over a link: what the next job may use.
+    Limits = 46,
+    /// Worker to parent, over a link: the job has used more, and the worker kills itself.
+    Overuse = 47,
+    /// Worker to parent, over a link: it exits as it should.
+    Goodbye = 48,
 }
 
 impl Kind {
@@ -143,12 +161,17 @@ pub(crate) fn empty(kind: Kind) -> [u8; HEADER] {
 
 /// Writes the header of the frame that `buffer` contains.
 pub(crate) fn finish(kind: Kind, buffer: &mut [u8]) {
-    let length = (buffer.len() - HEADER) as u64;
+    let header = header(kind, buffer.len() - HEADER);
+    buffer[..HEADER].copy_from_slice(&header);
+}
+
+/// The header of a frame whose body has so many bytes.
+pub(crate) fn header(kind: Kind, length: usize) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[0] = VERSION;
     header[1] = kind as u8;
-    header[8..].copy_from_slice(&length.to_le_bytes());
-    buffer[..HEADER].copy_from_slice(&header);
+    header[8..].copy_from_slice(&(length as u64).to_le_bytes());
+    header
 }
 
 /// Puts frames together from bytes as they come.

@@ -6,6 +6,7 @@ pub(crate) mod fork_server;
 pub(crate) mod frame;
 pub(crate) mod hello;
 pub(crate) mod items;
+pub(crate) mod link;
 pub(crate) mod log;
 pub(crate) mod marker;
 pub(crate) mod shm;

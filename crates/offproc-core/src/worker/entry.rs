@@ -32,7 +32,7 @@ pub(crate) fn enter(before: &mut dyn FnMut()) {
     };
     environment::remove(MARKER);
     match claimed {
-        Ok(control) => live(control, usage::largest_resident(), before),
+        Ok(control) => live(control.into(), usage::largest_resident(), before),
         Err(reason) => {
             if !handover::refuse(&refusal(&reason.to_string())) {
                 stderr::say(format_args!(

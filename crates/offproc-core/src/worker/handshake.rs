@@ -3,6 +3,7 @@
 use super::channel::shm::WorkerShm;
 use super::channel::stream::WorkerStream;
 use super::channel::worker_channel::WorkerChannel;
+use super::control::Control;
 use super::job_loop::make_state;
 use super::log_writer::{self, InitHooks};
 use super::stage::{ReadyForkServer, ReadyWorker, Stage};
@@ -20,7 +21,6 @@ use crate::sys::gifts::{self, Gift};
 use crate::sys::image::Image;
 use crate::sys::lifeline::{self, Hold, Starter};
 use crate::sys::shared_memory::SharedMemory;
-use crate::sys::socket::Socket;
 use crate::sys::{cpu, signals, standard, stdio, thread};
 use crate::wire::frame::{HEADER, Kind};
 use crate::wire::hello::{Hello, Role, Welcome};
@@ -32,11 +32,16 @@ use std::vec;
 const HELLO_LIMIT: usize = 16 << 20;
 
 /// The handshake on this connection. An error is one of the protocol, or of the system.
-pub(super) fn handshake(control: Socket, inherited_memory: u64, before: &mut dyn FnMut()) -> io::Result<Stage> {
+pub(super) fn handshake(
+    Control { socket, link }: Control,
+    inherited_memory: u64,
+    before: &mut dyn FnMut(),
+) -> io::Result<Stage> {
     claim_channel();
-    let control = Arc::new(control);
-    let mut channel = WorkerStream::new(Arc::clone(&control), HELLO_LIMIT);
-    let SetUp { hello, shared, logs, descriptors } = match set_up(&mut channel, before) {
+    let control = Arc::new(socket);
+    let is_near = link.is_none();
+    let mut channel = WorkerStream::new(Arc::clone(&control), HELLO_LIMIT).over(link);
+    let SetUp { hello, shared, logs, descriptors } = match set_up(&mut channel, is_near, before) {
         Ok(Some(set_up)) => set_up,
         // Nothing has run here that needs `atexit` handlers.
         Ok(None) => exit_at_once(0),
@@ -188,16 +193,16 @@ struct Shared {
     doorbell: Gift,
 }
 
-/// Receives the hello and applies it. `None` if the parent has cancelled the start.
-fn set_up(channel: &mut WorkerStream, before: &mut dyn FnMut()) -> io::Result<Option<SetUp>> {
+/// Receives the hello and applies it. `None` if the parent has cancelled the start. A worker that is not `is_near`, but
+/// behind a command, has its link to end it, and gets no descriptors.
+fn set_up(channel: &mut WorkerStream, is_near: bool, before: &mut dyn FnMut()) -> io::Result<Option<SetUp>> {
     let parent = Starter::of_this_process();
     let (first, descriptors) =
         channel.first().map_err(|e| about("the program's first message could not be received", e))?;
     let Some(first) = first else { return Ok(None) };
     let mut descriptors = descriptors.into_iter();
-    let held = lifeline::hold(&mut descriptors)
-        .map_err(|e| about("its lifeline could not be set up to end it with the program", e))?;
-    match held {
+    let held = if is_near { lifeline::hold(&mut descriptors) } else { Ok(Hold::Held) };
+    match held.map_err(|e| about("its lifeline could not be set up to end it with the program", e))? {
         Hold::Held => {}
         // The parent has given its start up before it knew which process to kill.
         Hold::Cut => return Ok(None),
@@ -217,7 +222,7 @@ fn set_up(channel: &mut WorkerStream, before: &mut dyn FnMut()) -> io::Result<Op
         Role::ForkServer => None,
     };
     // Not a fork server, which has to end its workers before itself, nor its workers, whose parent it is.
-    if enclosed.is_some_and(|enclosed| enclosed.inherited.is_none()) {
+    if is_near && enclosed.is_some_and(|enclosed| enclosed.inherited.is_none()) {
         lifeline::die_with(parent);
     }
     let directory = match enclosed.and_then(|enclosed| enclosed.inherited.as_ref()) {
@@ -226,7 +231,7 @@ fn set_up(channel: &mut WorkerStream, before: &mut dyn FnMut()) -> io::Result<Op
         }
         _ => None,
     };
-    if enclosed.is_some() && hello.settings.diagnostics.keep_stderr {
+    if is_near && enclosed.is_some() && hello.settings.diagnostics.keep_stderr {
         let stderr = descriptors.next().ok_or_else(|| missing("stderr"))?;
         standard::replace_stderr(stderr)
             .map_err(|e| about("the pipe for its stderr could not be moved to descriptor 2", e))?;

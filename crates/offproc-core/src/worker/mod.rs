@@ -7,6 +7,7 @@ pub(crate) mod channel;
 #[cfg_attr(windows, path = "constructor/pe.rs")]
 #[cfg_attr(target_vendor = "apple", path = "constructor/macho.rs")]
 mod constructor;
+mod control;
 mod cpu_placement;
 pub(crate) mod entry;
 #[cfg_attr(windows, path = "forking/none.rs")]
@@ -16,6 +17,7 @@ pub(crate) mod index;
 mod items;
 mod job_loop;
 mod life;
+pub(crate) mod link;
 pub(crate) mod log_writer;
 mod panic;
 mod retirement;

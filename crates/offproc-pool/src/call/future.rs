@@ -302,7 +302,7 @@ where
         error: BrokenWorkerError,
         context: impl FnOnce() -> WorkerContext,
     ) -> Result<State<A, R>, Error> {
-        if is_forked() || !self.options.use_retry(&error) {
+        if is_forked() || lease.overuse().is_some() || !self.options.use_retry(&error) {
             return Err(lease.broken(error));
         }
         let permit = lease.into_permit();

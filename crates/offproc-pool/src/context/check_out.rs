@@ -71,6 +71,16 @@ impl ContextInner {
         loop {
             let permit = match checkout {
                 Checkout::Ready(lease) => return Ok(lease),
+                Checkout::Start(starting, permit) if self.settings.pool.start.worker_type.is_command() => {
+                    match self.start_by_command(&self.runtime, clocks, starting, true).await? {
+                        Some((worker, starting)) => {
+                            let lease = Lease::new(starting.into_running(), worker, permit);
+                            self.top_up();
+                            return Ok(lease);
+                        }
+                        None => permit,
+                    }
+                }
                 Checkout::Start(starting, permit) => {
                     let (worker, starting) = self.start(&self.runtime, clocks, starting).await?;
                     let lease = Lease::new(starting.into_running(), worker, permit);

@@ -6,8 +6,8 @@ use crate::limiter::Permit;
 use crate::limits::{Deadline, LimitMonitor, Limits, Overrun};
 use crate::observe::RunTimer;
 use offproc_core::{
-    BrokenWorkerError, ChunkBounds, ChunkCode, EncodedArgument, Error, Function, Outcome, SoftLimits, StateMaker,
-    Worker, is_forked,
+    BrokenWorkerError, ChunkBounds, ChunkCode, EncodedArgument, Error, Function, HardLimits, Outcome, Overuse,
+    SoftLimits, StateMaker, Worker, is_forked,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::panic::Location;
@@ -112,10 +112,17 @@ impl Lease {
             }
             (limits, defaults) => {
                 let limits = limits.copied().unwrap_or_default().or(defaults.unwrap_or_default());
-                let monitor = LimitMonitor::of(&limits, inner.worker.process())?;
+                let monitor = match limits.hard() {
+                    // One behind a command measures itself.
+                    Some(hard) if inner.worker.limit_next(&hard) => None,
+                    _ => LimitMonitor::of(&limits, inner.worker.process())?,
+                };
                 #[cfg(feature = "tracing")]
                 inner.set_log_sink();
-                let posted = post(&mut inner.worker, limits.soft().as_ref())?;
+                let posted = post(&mut inner.worker, limits.soft().as_ref()).inspect_err(|_| {
+                    // They are not the next job's.
+                    let _ = inner.worker.limit_next(&HardLimits::default());
+                })?;
                 let overrun = monitor.map(|monitor| Box::new(monitor.begin()));
                 self.in_force = Some(Box::new(InForce { overrun, cancel_grace: limits.cancel_grace() }));
                 posted
@@ -178,9 +185,18 @@ impl Lease {
 
     /// The error of a call whose worker has died: by itself, or killed with its context.
     pub(crate) fn broken(self, error: BrokenWorkerError) -> Error {
-        let with_context = self.was_killed_with_context();
+        let (with_context, overuse) = (self.was_killed_with_context(), self.overuse());
         self.discard();
-        if with_context { Error::Closed } else { error.into() }
+        if with_context { Error::Closed } else { overuse.unwrap_or_else(|| error.into()) }
+    }
+
+    /// The limit for which the worker has killed itself.
+    pub(crate) fn overuse(&self) -> Option<Error> {
+        self.inner.as_ref()?.worker.overuse().map(|overuse| match overuse {
+            Overuse::Time => Error::TimedOut,
+            Overuse::Cpu { limit, used } => Error::CpuTimeExceeded { limit, used },
+            Overuse::Memory { limit, used } => Error::MemoryExceeded { limit, used },
+        })
     }
 
     /// The worker has ended, and another one runs the job; the call keeps the token.

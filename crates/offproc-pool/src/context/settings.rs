@@ -22,6 +22,8 @@ mod transport;
 
 use super::per_worker::PerWorker;
 use offproc_core::{ConfigError, Settings};
+#[cfg(feature = "tracing")]
+use offproc_tracing::LevelFilter;
 
 /// What a builder sets and its context has.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +52,20 @@ impl ContextSettings {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         self.worker.check()?;
         self.pool.start.worker_type.check(&self.worker)?;
+        let has_limiter = self.pool.calls.limiter.is_some() || self.pool.calls.max_concurrency.is_some();
+        if self.pool.start.worker_type.is_command() && !has_limiter {
+            return Err(ConfigError::new(
+                "a context with `WorkerType::command` needs `max_concurrency` or `limiter`: the default limiter counts \
+                 the CPUs of this machine",
+            ));
+        }
+        #[cfg(feature = "tracing")]
+        if self.pool.start.worker_type.is_command() && self.pool.logging.forward_tracing > LevelFilter::OFF {
+            return Err(ConfigError::new(
+                "`forward_tracing` is not for workers of `WorkerType::command` so far: what their jobs log goes where \
+                 the program says in `init`",
+            ));
+        }
         self.pool.start.check()?;
         self.pool.calls.check()?;
         self.pool.limits.check()?;

@@ -1,12 +1,14 @@
 //! Starts a context's workers.
 
 use super::inner::{ContextInner, StartGuard};
-use super::ledger::{HasLedger, WorkerLedger};
+use super::ledger::{HasLedger, IndexGuard, Turn, WorkerLedger};
 use crate::timing::Clocks;
+use futures_lite::future;
 use offproc_core::{
     BrokenWorkerError, Error, RuntimeSelector, Settings, Station, Worker, WorkerExit, ensure_background, sleep,
     spawn_background,
 };
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,7 +36,15 @@ impl ContextInner {
     pub(super) async fn start_for_cache(self: &Arc<Self>, starting: StartGuard) -> Result<(), Error> {
         // No runtime is current there.
         let runtime = RuntimeSelector::fallback();
-        let (worker, mut starting) = self.unless_killed(self.start(&runtime, None, starting)).await?;
+        let start = async {
+            if self.settings.pool.start.worker_type.is_command() {
+                let started = self.start_by_command(&runtime, None, starting, false).await?;
+                started.ok_or_else(|| Error::Spawn(io::ErrorKind::Other.into()))
+            } else {
+                self.start(&runtime, None, starting).await
+            }
+        };
+        let (worker, mut starting) = self.unless_killed(start).await?;
         if let Some(worker) = starting.check_in(worker) {
             self.dismiss(*worker);
         }
@@ -48,32 +58,97 @@ impl ContextInner {
         clocks: Option<&Clocks>,
         starting: StartGuard,
     ) -> Result<(Box<Worker>, StartGuard), Error> {
-        // It wakes timers, and reaps.
-        ensure_background().map_err(Error::Spawn).inspect_err(|_| self.observer().start_failed())?;
         let _clock = runtime.current().hold_clock();
-        let pause = self.ledger().next_start().map(|next| next.saturating_duration_since(Instant::now()));
-        if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
-            self.observer().start_delayed(pause);
-            sleep(pause).await;
-        }
+        self.pause_before_start().await?;
         // One worker has its state, and what is its own, at a time.
         let patiently = self.settings.pool.per_worker.is_some() || self.settings.worker.state.is_some();
         let index = WorkerLedger::take_index(self, patiently, || self.total_tokens()).await;
         if let Some(clocks) = clocks {
             clocks.enter(Station::Starting);
         }
+        match self.start_at(runtime, &index).await {
+            Ok(worker) => Ok((self.enter(worker, index), starting)),
+            Err(error) => {
+                self.ledger().start_failed();
+                Err(error)
+            }
+        }
+    }
+
+    /// It wakes timers, and reaps. From the second failure in a row on there is a pause.
+    async fn pause_before_start(&self) -> Result<(), Error> {
+        ensure_background().map_err(Error::Spawn).inspect_err(|_| self.observer().start_failed())?;
+        let pause = self.ledger().next_start().map(|next| next.saturating_duration_since(Instant::now()));
+        if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
+            self.observer().start_delayed(pause);
+            sleep(pause).await;
+        }
+        Ok(())
+    }
+
+    async fn start_at(&self, runtime: &RuntimeSelector, index: &IndexGuard<Self>) -> Result<Box<Worker>, Error> {
         let started = async {
             let settings = self.settings_of(index.index()).await?;
             Worker::start(&*self.launcher, &settings, runtime).await
         };
-        let worker = match started.await {
-            Ok(worker) => Box::new(worker),
-            Err(error) => {
-                self.observer().start_failed();
-                self.ledger().start_failed();
-                return Err(self.with_index(error, index.index()));
+        started.await.map(Box::new).map_err(|error| {
+            self.observer().start_failed();
+            self.with_index(error, index.index())
+        })
+    }
+
+    /// Starts a worker by a command: one that fails rests, and another index has its turn. `None`: a worker has become
+    /// idle meanwhile. A start that is not `patient` waits for none.
+    pub(crate) async fn start_by_command(
+        self: &Arc<Self>,
+        runtime: &RuntimeSelector,
+        clocks: Option<&Clocks>,
+        starting: StartGuard,
+        patient: bool,
+    ) -> Result<Option<(Box<Worker>, StartGuard)>, Error> {
+        let _clock = runtime.current().hold_clock();
+        self.pause_before_start().await?;
+        loop {
+            let index = match WorkerLedger::turn(self, self.total_tokens(), patient, Instant::now()) {
+                Turn::Index(index) => index,
+                Turn::Idle => return Ok(None),
+                Turn::AllRest((kind, cause)) => return Err(Error::Spawn(io::Error::new(kind, cause))),
+                Turn::Wait(until) => {
+                    let pause = async {
+                        match until {
+                            Some(until) => sleep(until.saturating_duration_since(Instant::now())).await,
+                            None => pending().await,
+                        }
+                    };
+                    future::or(self.ledger().until_turn(|| self.total_tokens()), pause).await;
+                    continue;
+                }
+            };
+            if let Some(clocks) = clocks {
+                clocks.enter(Station::Starting);
             }
-        };
+            match self.start_at(runtime, &index).await {
+                Ok(worker) => {
+                    self.ledger().is_up(index.index());
+                    return Ok(Some((self.enter(worker, index), starting)));
+                }
+                Err(Error::Spawn(e)) => {
+                    let cause = (e.kind(), e.to_string());
+                    let goes_on = self.ledger().rests(index.keep(), cause, self.total_tokens(), Instant::now());
+                    if !goes_on {
+                        return Err(Error::Spawn(e));
+                    }
+                }
+                // In a function of the context's: it is the same everywhere.
+                Err(error) => {
+                    self.ledger().start_failed();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn enter(self: &Arc<Self>, worker: Box<Worker>, index: IndexGuard<Self>) -> Box<Worker> {
         let observer = self.observer().worker_started(worker.process().pid());
         if self.settings.worker.state.is_some() {
             self.observer().state_made();
@@ -97,7 +172,7 @@ impl ContextInner {
         if !stays {
             worker.process().kill_with_context();
         }
-        Ok((worker, starting))
+        worker
     }
 }
 

@@ -1,6 +1,6 @@
 //! The limits of a job.
 
-use offproc_core::SoftLimits;
+use offproc_core::{HardLimits, SoftLimits};
 use std::time::Duration;
 
 /// The limits of a call, or those that the calls of a context have by default.
@@ -28,6 +28,16 @@ impl Limits {
             soft_memory: self.soft_memory.or(others.soft_memory),
             cancel_grace: self.cancel_grace.or(others.cancel_grace),
         }
+    }
+
+    /// Those past which the job is killed, if there are any.
+    pub(crate) fn hard(&self) -> Option<HardLimits> {
+        let hard = HardLimits {
+            time: self.time.filter(|time| *time != Duration::MAX),
+            cpu: self.cpu.filter(|time| *time != Duration::MAX),
+            memory: self.memory.filter(|bytes| *bytes != u64::MAX),
+        };
+        (hard != HardLimits::default()).then_some(hard)
     }
 
     /// Those that go with the job. A job that may be asked to stop has them, if only empty ones.

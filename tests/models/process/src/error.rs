@@ -6,6 +6,8 @@ pub(crate) mod exit_info;
 pub(crate) mod fault;
 #[path = "../../../../crates/offproc-core/src/error/phase.rs"]
 mod phase;
+#[path = "../../../../crates/offproc-core/src/error/remote.rs"]
+pub(crate) mod remote;
 
 pub(crate) use exit_info::ExitReport as BrokenWorkerError;
 pub(crate) use phase::Phase;

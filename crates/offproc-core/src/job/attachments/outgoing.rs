@@ -2,7 +2,7 @@
 
 use super::ends::{Ends, HasDied, Leaving};
 use super::incoming::Incoming;
-use super::reference::{IN_AN_ITEM, NOT_IN_A_CALL, Reference};
+use super::reference::{FAR, IN_AN_ITEM, NOT_IN_A_CALL, Reference};
 use super::thread_scope::{RestoreOnDrop, reach};
 use crate::error::about;
 use crate::job::reason::{forget_reason, noted};
@@ -43,6 +43,8 @@ enum Sharing {
     Up,
     /// As plain bytes, and descriptors not at all.
     None,
+    /// The same: the other side is behind a command, and may be on another machine.
+    Far,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +81,11 @@ impl Outgoing {
     /// For what has no attachments: an item of a channel.
     pub(crate) fn none() -> Self {
         Self { sharing: Sharing::None, ..Self::default() }
+    }
+
+    /// For either side of a worker behind a command.
+    pub(crate) fn far() -> Self {
+        Self { sharing: Sharing::Far, ..Self::default() }
     }
 
     /// For a parent: the `max_message_size` of the call.
@@ -228,8 +235,10 @@ impl Gathered {
 
 impl Outgoing {
     fn attach(&mut self, fd: BorrowedGift<'_>) -> io::Result<u32> {
-        if matches!(self.sharing, Sharing::None) {
-            return Err(io::Error::other(IN_AN_ITEM));
+        match self.sharing {
+            Sharing::None => return Err(io::Error::other(IN_AN_ITEM)),
+            Sharing::Far => return Err(io::Error::other(FAR)),
+            Sharing::Copy | Sharing::Down | Sharing::Up => {}
         }
         gifts::may_travel()?;
         let descriptors = &mut self.things().descriptors;
@@ -248,7 +257,7 @@ impl Outgoing {
         let Some(memory) = buffer.memory().descriptor() else { return Ok(None) };
         let length = buffer.memory().bytes().len() as u64;
         let (id, is_new) = match self.sharing {
-            Sharing::Copy | Sharing::None => return Ok(None),
+            Sharing::Copy | Sharing::None | Sharing::Far => return Ok(None),
             Sharing::Down => (buffer.id(), self.things().cached.insert(buffer.id(), buffer.downgrade()).is_none()),
             Sharing::Up => match self.things().received.iter().find(|(_, one)| one.is(buffer)) {
                 Some((id, _)) => (*id, false),

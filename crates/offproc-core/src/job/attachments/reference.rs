@@ -22,6 +22,10 @@ pub(super) const NOT_IN_A_CALL: &str = "a descriptor can only be serialised and 
 pub(super) const IN_AN_ITEM: &str = "a descriptor, or an end of a channel, cannot be an item of a channel, or be in \
     one: send it in the argument or the result of a call";
 
+/// The error for one in a call of a worker behind a command.
+pub(super) const FAR: &str = "a descriptor, or an end of a channel, cannot go to or from a worker behind a command, \
+    which may be on another machine";
+
 /// Refuses a descriptor outside a call, or in another format.
 pub(crate) fn refuse_descriptor() -> io::Error {
     note(NOT_IN_A_CALL);

@@ -12,12 +12,12 @@ use crate::job::chunk;
 use crate::job::message::Answer;
 use crate::parent::runtime::RuntimeSelector;
 use crate::sys::discard::{discard, receive_some};
-use crate::sys::fork_registry::{SocketEnd, TrackedGift, TrackedSocket, WeakSocket};
+use crate::sys::fork_registry::{TrackedGift, TrackedSocket, WeakSocket};
 use crate::sys::gifts::{Gift, send_with};
 use crate::sys::socket::{self, Blocking, RESET_MEANS_UNREAD, Unsent, retry};
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
-use outbound::Outbound;
+use outbound::{Outbound, has_died_of_job};
 use rustix::io::Errno;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -73,6 +73,11 @@ impl ParentStream {
             outgoing: Outgoing::default(),
             parts: None,
         }
+    }
+
+    /// It is of a worker behind a command: the link may have read what the worker has not.
+    pub(crate) fn set_over_link(&mut self) {
+        (self.reset_means_unread, self.outgoing) = (false, Outgoing::far());
     }
 
     /// A descriptor that came with a frame of the handshake.
@@ -379,20 +384,6 @@ impl ParentChannel for ParentStream {
 
     fn request_shutdown(&mut self) {
         self.end_sending();
-    }
-}
-
-/// Whether a worker has died that had read its job, as far as the connection shows it. One that has sent that it leaves
-/// has read and dropped what there was.
-fn has_died_of_job(socket: &WeakSocket, reset_means_unread: bool) -> bool {
-    let leaves = || {
-        let mut header = [0; HEADER];
-        socket.peek(&mut header) == HEADER && header == frame::empty(Kind::Leaves)
-    };
-    match socket.end() {
-        None => false,
-        Some(SocketEnd::Unread) => !reset_means_unread && !leaves(),
-        Some(SocketEnd::AllRead) => !leaves(),
     }
 }
 

@@ -4,6 +4,8 @@ use super::heritage::Heritage;
 use super::oneshot::oneshot;
 use super::permit::LaunchPermit;
 use crate::error::BrokenWorkerError;
+use crate::parent::link::Link;
+use crate::parent::process::diagnostics::ExitDiagnostics;
 use crate::parent::process::supervised::Process;
 use crate::parent::runtime::{BoxFuture, RuntimeSelector};
 use crate::parent::timer::sleep;
@@ -33,6 +35,10 @@ pub(crate) struct Launched {
     pub(crate) rights: Option<Arc<Rights>>,
     /// The state of the program that it inherited; `None`: the present one.
     pub(crate) heritage: Option<Arc<Heritage>>,
+    /// Of a worker behind a command.
+    pub(crate) link: Option<Arc<Link>>,
+    /// What may explain its end, if that is there already.
+    pub(crate) diagnostics: Option<ExitDiagnostics>,
     /// Held until it has sent its first frame.
     pub(crate) permit: Option<LaunchPermit>,
     /// It was started before the call that takes it, so circumstances may have changed.
@@ -56,6 +62,8 @@ impl Launched {
             gifts: worker_lifeline.into_gift().into_iter().collect(),
             rights,
             heritage: None,
+            link: None,
+            diagnostics: None,
             permit: None,
             is_spare: false,
         }

@@ -28,6 +28,12 @@ impl ExitDiagnostics {
         Ok((Self { faults, stderr, before: Before::now(), logs: None }, theirs))
     }
 
+    /// For a worker behind a command: what the command has last written to stderr is all that may explain its end.
+    pub(crate) fn with_stderr() -> io::Result<(Self, TrackedGift)> {
+        let (stderr, theirs) = Tee::open()?;
+        Ok((Self { stderr: Some(stderr), ..Self::default() }, theirs))
+    }
+
     /// Also signals the end of the process to the readers of its log.
     pub(crate) fn note_end_for(&mut self, logs: Arc<WriterEnd>) {
         self.logs = Some(logs);

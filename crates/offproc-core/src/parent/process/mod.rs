@@ -10,6 +10,7 @@ pub(crate) mod leftovers;
 mod printer;
 #[cfg(test)]
 mod races;
+pub(crate) mod remote;
 mod state;
 pub(crate) mod stderr_tee;
 pub(crate) mod supervised;

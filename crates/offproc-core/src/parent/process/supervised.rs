@@ -4,6 +4,7 @@
 use super::diagnostics::ExitDiagnostics;
 use super::exit::{EndHook, ExitHook, ExitKind, WorkerExit};
 use super::exit_policy::KillReason;
+use super::remote::RemoteWorker;
 use super::state::ProcessState;
 use super::supervision::{Duty, Supervision};
 use crate::error::exit_info::{ExitInfo, ExitReport};
@@ -39,12 +40,19 @@ pub(crate) struct Process<P = ProcessHandle> {
     /// One task at a time waits for that: the holder of the `Worker`.
     waiter: AtomicWaker,
     diagnostics: OnceLock<ExitDiagnostics>,
+    /// The worker, where the process is only its launcher.
+    remote: Option<Arc<dyn RemoteWorker>>,
 }
 
 impl<P: Kill + Wait + Send + Sync + 'static> Process<P> {
     /// Takes over a child of ours: the background thread waits for its end from now on.
     pub(crate) fn adopt(child: Child<P>) -> Arc<Self> {
-        let process = Self::announced();
+        Self::adopt_for(None, child)
+    }
+
+    /// The same for the launcher of a worker behind a command.
+    pub(crate) fn adopt_for(remote: Option<Arc<dyn RemoteWorker>>, child: Child<P>) -> Arc<Self> {
+        let process = Self::new(remote);
         process.wait_here();
         process.arrived(child);
         process
@@ -52,6 +60,10 @@ impl<P: Kill + Wait + Send + Sync + 'static> Process<P> {
 
     /// A process that a fork server starts, and whose end it will report.
     pub(crate) fn announced() -> Arc<Self> {
+        Self::new(None)
+    }
+
+    fn new(remote: Option<Arc<dyn RemoteWorker>>) -> Arc<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Arc::new(Self {
             serial: LAST.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
@@ -61,6 +73,7 @@ impl<P: Kill + Wait + Send + Sync + 'static> Process<P> {
             has_ended: AtomicBool::new(false),
             waiter: AtomicWaker::new(),
             diagnostics: OnceLock::new(),
+            remote,
         })
     }
 
@@ -101,6 +114,10 @@ impl<P: Kill + Wait + Send + Sync + 'static> Process<P> {
             Duty::AsBefore => {}
             Duty::Reap(child) => background::spawn_background(async move {
                 let reaped = child.wait(|| process.extent()).await;
+                if let Some(remote) = &process.remote {
+                    remote.launcher_has_ended();
+                    poll_fn(|cx| remote.poll_over(cx)).await;
+                }
                 process.record_end(reaped);
             }),
             Duty::SeeEnd(child) => background::spawn_background(async move {
@@ -172,6 +189,7 @@ impl<P: Kill + Wait + Send + Sync + 'static> Process<P> {
         let (inherited_memory, is_killed) = (state.inherited_memory, state.policy.is_killed());
         drop(state);
         let mut exit = ExitInfo::now(reaped, inherited_memory);
+        exit.remote = self.remote.as_ref().map(|remote| Box::new(remote.end()));
         if let Some(diagnostics) = self.diagnostics.get() {
             // Without the lock, as it reads files.
             diagnostics.complete(self.pid(), is_killed, &mut exit);
@@ -261,6 +279,9 @@ impl<P: Kill + Wait + Send + Sync + 'static> Process<P> {
     }
 
     fn send_kill(&self, child: &Child<P>, extent: Extent) {
+        if self.remote.as_ref().is_some_and(|remote| remote.kill()) {
+            return;
+        }
         if child.kill(extent).is_err() {
             if let Some(lifeline) = self.state().as_ref().and_then(|state| state.lifeline.as_ref()) {
                 // This makes the kernel kill it: as the worker has asked for, and with the worker's own rights.

@@ -55,6 +55,11 @@ impl Kill for ProcessHandle {
         }
     }
 
+    /// `pidfd_send_signal(SIGTERM)`.
+    fn terminate(&self) {
+        let _ = pidfd_send_signal(&self.fd, Signal::TERM);
+    }
+
     fn kill_group(&self) -> Result<(), Unsupported> {
         match kernel::pidfd_kill_group(self.fd.as_fd()) {
             Err(Errno::INVAL) => Err(Unsupported),

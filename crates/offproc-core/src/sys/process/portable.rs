@@ -109,6 +109,11 @@ impl Kill for ProcessHandle {
         self.signal(kill_process)
     }
 
+    /// `kill(pid, SIGTERM)`.
+    fn terminate(&self) {
+        let _ = self.signal(|pid, _| kill_process(pid, Signal::TERM));
+    }
+
     /// `kill(-pid, SIGKILL)`: the group has the number of its leader, which is not reaped.
     fn kill_group(&self) -> Result<(), Unsupported> {
         let _ = self.signal(kill_process_group);

@@ -39,7 +39,7 @@ fn header(version: u8, kind: u8, length: u64) -> [u8; HEADER] {
 
 #[test]
 fn a_header_is_what_its_page_says() {
-    let mut expected = vec![4, 19, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0];
+    let mut expected = vec![5, 19, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0];
     expected.extend_from_slice(b"abc");
     assert_eq!(packed(Kind::Done, b"abc"), expected);
 }
@@ -54,7 +54,7 @@ fn every_kind_comes_back_from_its_byte() {
 
 #[test]
 fn bad_headers_are_distinguished() {
-    assert_eq!(error_of(header(1, 1, 0), 9), "the other side speaks version 1 of the protocol, this one 4");
+    assert_eq!(error_of(header(1, 1, 0), 9), "the other side speaks version 1 of the protocol, this one 5");
     assert_eq!(error_of(header(VERSION, 99, 0), 9), "a frame of unknown kind 99");
     assert_eq!(error_of(header(VERSION, 1, 10), 9), "a frame of 10 bytes is above the limit of 9 bytes");
     assert!(error_of(header(VERSION, 1, u64::MAX), usize::MAX - HEADER).contains("above the limit"));

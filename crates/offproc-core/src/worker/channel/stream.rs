@@ -11,6 +11,7 @@ use crate::sys::readiness::{self, Interest};
 use crate::sys::socket::{self, Blocking, Socket, Unsent, is_gone, retry};
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
+use crate::worker::link::WorkerLink;
 use rustix::io::Errno;
 use std::io;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(crate) struct WorkerStream {
     out: Vec<u8>,
     // The frame that came while a chunk ran.
     early: Option<Box<Frame>>,
+    // Of a worker behind a command: what this side sends goes over it.
+    link: Option<Arc<WorkerLink>>,
 }
 
 impl WorkerStream {
@@ -39,7 +42,13 @@ impl WorkerStream {
             received: Vec::new(),
             out: Vec::new(),
             early: None,
+            link: None,
         }
+    }
+
+    /// What this side sends goes over the link, if there is one.
+    pub(crate) fn over(self, link: Option<Arc<WorkerLink>>) -> Self {
+        Self { link, ..self }
     }
 
     /// From here on frames may be this large.
@@ -104,6 +113,11 @@ impl WorkerStream {
     }
 
     fn send_all(&self, bytes: &[u8], attached: &[TrackedGift]) -> io::Result<Sent> {
+        if let Some(link) = &self.link {
+            debug_assert!(attached.is_empty(), "descriptors are refused before");
+            link.send_stream(bytes)?;
+            return Ok(Sent::Whole);
+        }
         let mut sent = 0;
         while sent < bytes.len() {
             let attached = if sent == 0 { attached } else { &[] };
@@ -123,7 +137,7 @@ impl WorkerStream {
 
 impl ResultRoom for WorkerStream {
     fn outgoing(&self, _incoming: &mut Incoming) -> Outgoing {
-        Outgoing::default()
+        if self.link.is_some() { Outgoing::far() } else { Outgoing::default() }
     }
 
     fn begin(&mut self, limit: usize) -> io::Result<Writer<'_>> {
@@ -176,6 +190,7 @@ impl WorkerChannel for WorkerStream {
         match self.frame(patience)? {
             Ok(Some(frame)) if frame.kind == Kind::Job => {
                 incoming.put(std::mem::take(&mut self.received));
+                self.link.iter().for_each(|link| link.job_begins());
                 if let Some(length) = frame.lost() {
                     return Ok(Next::NoMemory(no_memory(length)));
                 }
@@ -200,6 +215,7 @@ impl WorkerChannel for WorkerStream {
     fn answer(&mut self, kind: Kind, written: usize, outgoing: &Outgoing) -> io::Result<Sent> {
         const KEPT: usize = 1 << 20;
         debug_assert_eq!(self.out.len(), written);
+        self.link.iter().for_each(|link| link.job_ends());
         frame::finish(kind, &mut self.out);
         let sent = self.send_all(&self.out, outgoing.descriptors());
         if self.out.capacity() > KEPT {

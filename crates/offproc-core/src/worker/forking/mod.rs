@@ -29,7 +29,7 @@ pub(crate) fn enter_forked(control: Socket, modules: Vec<Module>) -> ! {
             // It has inherited all descriptors of the program, close-on-exec or not.
             lifeline::release();
             close_all_but(&high);
-            live(high, 0, &mut || {})
+            live(high.into(), 0, &mut || {})
         }
         Err(e) => {
             let _ = socket::send(&control, &refusal(&not_arranged(&e)), Blocking::Yes);

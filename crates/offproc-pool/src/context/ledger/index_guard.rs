@@ -28,7 +28,7 @@ impl<W: PooledWorker> WorkerLedger<W> {
             if is_free(&state) {
                 let index = state.indices.lowest_free();
                 state.indices.take(index);
-                return IndexGuard { context: Arc::clone(context), index, is_kept: false };
+                return IndexGuard::new(context, index);
             }
         }
     }
@@ -42,6 +42,11 @@ pub(crate) struct IndexGuard<C: HasLedger> {
 }
 
 impl<C: HasLedger> IndexGuard<C> {
+    /// Of an index that was taken.
+    pub(super) fn new(context: &Arc<C>, index: usize) -> Self {
+        Self { context: Arc::clone(context), index, is_kept: false }
+    }
+
     pub(crate) fn index(&self) -> usize {
         self.index
     }

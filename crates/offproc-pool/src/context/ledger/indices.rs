@@ -12,6 +12,14 @@ impl Indices {
         self.0.iter().enumerate().find(|(place, taken)| place != *taken).map_or(self.0.len(), |(place, _)| place)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn is_free(&self, index: usize) -> bool {
+        !self.0.contains(&index)
+    }
+
     pub(super) fn take(&mut self, index: usize) {
         self.0.insert(index);
     }

@@ -132,7 +132,13 @@ impl<C: HasLedger> RunningGuard<C> {
     #[must_use]
     #[inline]
     pub(crate) fn check_in(&mut self, worker: C::Worker) -> Option<C::Worker> {
-        self.settle().check_in(worker)
+        let mut state = self.settle();
+        let left = state.check_in(worker);
+        // A call whose own start has no index may wait for it.
+        if !state.changed.is_empty() {
+            WorkerLedger::changed(state);
+        }
+        left
     }
 
     /// The worker comes back, and has not decided yet whether it stays: it goes to the back. `Some`: it does not stay

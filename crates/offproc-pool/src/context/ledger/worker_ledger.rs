@@ -6,6 +6,7 @@
 #[cfg(feature = "metrics")]
 use super::gauged::{Gauged, GaugedGuard};
 use super::indices::Indices;
+use super::rests::Rests;
 use super::start_backoff::StartBackoff;
 use super::statistics::Statistics;
 #[cfg(feature = "metrics")]
@@ -72,6 +73,7 @@ pub(crate) struct State<W: PooledWorker> {
     /// Every worker that has not been reaped, by its serial number; with its index.
     pub(super) members: BTreeMap<u64, (W::Process, usize)>,
     pub(super) indices: Indices,
+    pub(super) rests: Rests,
     pub(super) closed: bool,
     /// Closed, and all that still runs is killed.
     pub(super) killed: bool,
@@ -100,6 +102,7 @@ impl<W: PooledWorker> WorkerLedger<W> {
             starting: 0,
             members: BTreeMap::new(),
             indices: Indices::default(),
+            rests: Rests::default(),
             closed: false,
             killed: false,
             over: false,

@@ -28,7 +28,7 @@ settings! {
         /// # }).unwrap();
         /// ```
         fn worker_type(worker_type: WorkerType) |settings| settings.worker_type = worker_type;
-        get worker_type -> WorkerType |settings| settings.worker_type;
+        get worker_type -> WorkerType |settings| settings.worker_type.clone();
     }
 
     spare_workers: usize = 0 => {

@@ -8,6 +8,8 @@ mod exit_policy;
 pub(crate) mod fake;
 #[path = "../../../../../crates/offproc-core/src/parent/process/races.rs"]
 mod races;
+#[path = "../../../../../crates/offproc-core/src/parent/process/remote.rs"]
+pub(crate) mod remote;
 #[path = "../../../../../crates/offproc-core/src/parent/process/state.rs"]
 mod state;
 #[path = "../../../../../crates/offproc-core/src/parent/process/supervised.rs"]

@@ -14,10 +14,12 @@ pub(crate) fn go(workers: &str, executor: &str, how: &str) {
     let workers = worker_type(workers);
     let thread = std::thread::spawn(move || {
         executor.block_on(async move {
-            let context = WorkerContext::builder().worker_type(workers).open().expect("a valid context");
+            let context = WorkerContext::builder().worker_type(workers.clone()).open().expect("a valid context");
             let deaf = || job::arrive_and_spin_deaf("arrivals".to_owned());
-            let in_init = WorkerContext::builder().worker_type(workers).init(deaf).open().expect("a valid context");
-            let preloads = WorkerContext::builder().worker_type(workers).preload(deaf).open().expect("a valid context");
+            let in_init =
+                WorkerContext::builder().worker_type(workers.clone()).init(deaf).open().expect("a valid context");
+            let preloads =
+                WorkerContext::builder().worker_type(workers.clone()).preload(deaf).open().expect("a valid context");
             let enough = Limiter::new(6);
             let call = |context: &WorkerContext, f: fn(String), ticket: &str| {
                 context.run_sync(f, ticket.to_owned()).limiter(&enough).into_future()

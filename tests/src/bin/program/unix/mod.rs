@@ -38,6 +38,7 @@ pub(crate) fn main() {
         ["call", arrangements @ ..] => surroundings::call(arrangements),
         ["load", library] => surroundings::load(library),
         ["memory"] => surroundings::memory(),
+        ["serve"] => offproc::serve(),
         _ => println!("main ran"),
     }
 }

@@ -1,10 +1,10 @@
 //! The frame that is being sent, and how far the worker may have read it.
 
-use crate::sys::fork_registry::{TrackedGift, TrackedSocket};
+use crate::sys::fork_registry::{SocketEnd, TrackedGift, TrackedSocket, WeakSocket};
 use crate::sys::gifts::send_with;
 use crate::sys::socket::{Blocking, Unsent};
 use crate::wire::buffer;
-use crate::wire::frame::HEADER;
+use crate::wire::frame::{self, HEADER, Kind};
 
 #[derive(Debug)]
 pub(super) struct Outbound {
@@ -119,5 +119,19 @@ impl Outbound {
     /// The worker has ended, and this was not sent whole: whether it may have died of reading it.
     pub(super) fn may_have_killed(&self) -> bool {
         !self.is_unread() && !self.is_cut_off
+    }
+}
+
+/// Whether a worker has died that had read its job, as far as the connection shows it. One that has sent that it leaves
+/// has read and dropped what there was.
+pub(super) fn has_died_of_job(socket: &WeakSocket, reset_means_unread: bool) -> bool {
+    let leaves = || {
+        let mut header = [0; HEADER];
+        socket.peek(&mut header) == HEADER && header == frame::empty(Kind::Leaves)
+    };
+    match socket.end() {
+        None => false,
+        Some(SocketEnd::Unread) => !reset_means_unread && !leaves(),
+        Some(SocketEnd::AllRead) => !leaves(),
     }
 }
