@@ -203,7 +203,9 @@ mod tests {
     fn dropped_in_the_middle_of_a_wait_it_takes_the_waker_along() {
         struct Task;
         impl Wake for Task {
-            fn wake(self: Arc<Self>) {}
+            fn wake(self: Arc<Self>) {
+                unreachable!("nothing happens that it waits for");
+            }
         }
         let task = Arc::new(Task);
         let waker = Waker::from(Arc::clone(&task));

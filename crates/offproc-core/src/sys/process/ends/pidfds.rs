@@ -1,5 +1,5 @@
-//! For tests, on Linux, of what waits by a kqueue elsewhere: an epoll of pidfds is readable at the same time, and to add
-//! a process that is gone is the same error.
+//! For tests, on Linux, of what waits by a kqueue elsewhere: an epoll of pidfds is readable at the same time, and
+//! adding a process that is gone is the same error.
 
 use rustix::event::epoll;
 use rustix::io::Errno;
