@@ -1,6 +1,6 @@
-use super::{HEARTBEAT, builder, by_shell};
+use super::{HEARTBEAT, broken, builder, by_shell};
 use futures::FutureExt;
-use offproc::{BrokenWorkerError, Error};
+use offproc::Error;
 use offproc_tests::job::{self, arrive_and_spin};
 use offproc_tests::process::{kill, must_end, send};
 use offproc_tests::rendezvous::Arrivals;
@@ -8,13 +8,6 @@ use offproc_tests::scratch::Scratch;
 use offproc_tests::untransferable::Refuses;
 use rustix::process::Signal;
 use std::time::Duration;
-
-fn broken<T: std::fmt::Debug>(answer: Result<T, Error>) -> BrokenWorkerError {
-    match answer {
-        Err(Error::BrokenWorker(death)) => death,
-        other => panic!("{other:?}"),
-    }
-}
 
 /// A call that runs, and the worker's process.
 macro_rules! running {

@@ -1,10 +1,11 @@
 mod calls;
 mod deaths;
+mod engines;
 mod programs;
 mod safety;
 mod starts;
 
-use offproc::{WorkerContext, WorkerContextBuilder, WorkerType};
+use offproc::{BrokenWorkerError, Error, WorkerContext, WorkerContextBuilder, WorkerType};
 use std::process::Command;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ const TESTS: &[Test] = tests! {
     deaths: an_exit_is_no_goodbye, a_dropped_call_kills, limits_are_enforced_by_the_worker, a_stopped_worker_is_lost,
         a_killed_launcher_ends_its_worker, a_killed_worker_costs_one_call;
     programs: a_killed_one_leaves_no_busy_worker, a_stopped_one_leaves_none_either;
+    engines: ssh, bwrap, slurm_runs_on_both_nodes, slurm_loses_a_cable, slurm_loses_a_node;
     safety: no_variable_makes_a_worker, serving_needs_a_program;
 };
 
@@ -77,6 +79,13 @@ fn shell(line: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", line, "sh"]).arg(worker.get_program()).args(worker.get_args());
     command
+}
+
+fn broken<T: std::fmt::Debug>(answer: Result<T, Error>) -> BrokenWorkerError {
+    match answer {
+        Err(Error::BrokenWorker(death)) => death,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Short enough for a test to wait for three of them, and long enough for a machine that does much else.
