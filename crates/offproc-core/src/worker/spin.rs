@@ -19,8 +19,8 @@ pub(super) struct WorkerSpin {
 
 impl WorkerSpin {
     const LEAST: Duration = Duration::from_micros(1);
-    /// A gap of this length between two looks at the clock: another task has computed on this CPU, which is contended. A
-    /// worker that sleeps would get it back sooner, as a job wakes it.
+    /// A gap of this length between two looks at the clock: another task has computed on this CPU, which is contended.
+    /// A worker that sleeps would get it back sooner, as a job wakes it.
     const CONTENDED: Duration = Duration::from_micros(200);
     /// The backoff after that; it doubles each time.
     const LEAST_BACKOFF: Duration = Duration::from_millis(4);
