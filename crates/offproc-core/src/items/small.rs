@@ -13,12 +13,9 @@ const MOST: usize = 64;
 /// The largest type: its values fit as a rule.
 const LARGEST: usize = 32;
 
-/// The bytes of an item.
+/// An item that needs no buffer.
 #[derive(Debug)]
-pub struct SmallItem {
-    bytes: [u8; MOST],
-    length: usize,
-}
+pub struct SmallItem;
 
 /// Whether values of this type are small. They have no attachments: whatever owns one has something to drop.
 const fn is_small<T>() -> bool {
@@ -26,10 +23,10 @@ const fn is_small<T>() -> bool {
 }
 
 impl SmallItem {
-    /// An item as bytes. `None` if it is not small, or cannot be serialised.
+    /// What `send` makes of an item's bytes, which stay where they are on the stack: a copy would have to
+    /// wait for the single writes. `None` if the item is not small, or cannot be serialised.
     #[inline]
-    #[must_use]
-    pub fn encode<T: Serialize>(item: &T) -> Option<Self> {
+    pub fn send<T: Serialize, S>(item: &T, send: impl FnOnce(&[u8]) -> S) -> Option<S> {
         if !is_small::<T>() {
             return None;
         }
@@ -38,7 +35,7 @@ impl SmallItem {
         let is_encoded = codec::try_encode(item, &mut writer);
         let length = writer.written();
         drop(writer);
-        is_encoded.then_some(Self { bytes, length })
+        is_encoded.then(|| send(&bytes[..length]))
     }
 
     /// The next item, if it is there already, and its type and what has come are small.
@@ -50,13 +47,6 @@ impl SmallItem {
         let mut bytes = [0; MOST];
         let length = from.take_small(&mut bytes)?;
         Some(codec::decode(&bytes[..length]))
-    }
-
-    /// What was sent, or is to be.
-    #[inline]
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
     }
 }
 

@@ -53,8 +53,8 @@ impl<T: Transfer> Sender<T> {
     ///
     /// [`TrySendError`], with the item.
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
-        let sent = match SmallItem::encode(&item) {
-            Some(small) => self.items.try_offer(small.bytes()),
+        let sent = match SmallItem::send(&item, |bytes| self.items.try_offer(bytes)) {
+            Some(sent) => sent,
             None => {
                 let bytes = encode_item(&item).map_err(TrySendError::Encode)?;
                 let sent = self.items.try_offer(&bytes);

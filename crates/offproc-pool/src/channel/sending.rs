@@ -46,7 +46,7 @@ impl<'a, T: Transfer> Sending<'a, T> {
     #[inline]
     fn offer_small(&mut self) -> Option<ItemSent> {
         let State::New(item) = &self.state else { return None };
-        match self.items.offer(SmallItem::encode(item)?.bytes()) {
+        match SmallItem::send(item, |bytes| self.items.offer(bytes))? {
             ItemSent::Full => None,
             sent => {
                 self.state = State::Over;
