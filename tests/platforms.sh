@@ -2,7 +2,7 @@
 # offproc on systems other than this one: sets each part up, runs it, and ends with a table. A part that cannot be set
 # up has failed. docs/platforms.md says what each part shows, and what it cannot.
 #
-#   tests/platforms.sh [PART…]      every part, or some
+#   tests/platforms.sh [PART…]      every part but those that are for --long, or some
 #   tests/platforms.sh --long …     with all that takes longer
 #   tests/platforms.sh --build …    only what comes before the first test: installing and compiling
 #   tests/platforms.sh --list       what the parts are
@@ -21,6 +21,8 @@ parts=(
     "macos-intel x86_64-apple-darwin type-checked"
     "freebsd x86_64-unknown-freebsd type-checked"
 )
+# Of two processors of a system, the second is for --long: the same files are compiled for it.
+for_long=(macos-intel)
 # What every system has to show: calls and their errors, cancellation and limits, contexts and their ends.
 essential=(round_trip panics broken_worker kill_on_cancel abandoned time_limit close retire init limiter scope
     default_context shared_bytes)
@@ -52,7 +54,10 @@ for argument in "$@"; do
         ;;
     esac
 done
-[ ${#chosen[@]} != 0 ] || mapfile -t chosen < <(printf '%s\n' "${parts[@]}" | cut -d' ' -f1)
+if [ ${#chosen[@]} = 0 ]; then
+    mapfile -t chosen < <(printf '%s\n' "${parts[@]}" | cut -d' ' -f1)
+    [ -n "$is_long" ] || mapfile -t chosen < <(printf '%s\n' "${chosen[@]}" | grep -vxF "${for_long[@]}")
+fi
 
 export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
 # Most tests wait most of the time.
@@ -98,7 +103,7 @@ part_musl() {
     if [ -n "$is_long" ]; then
         run_tests "$1" -p offproc-core -p offproc-pool -p offproc-tests --lib --tests --
     else
-        run_tests "$1" -p offproc-core -p offproc-tests --lib $(essential_tests) -- "${one_executor[@]}"
+        run_tests "$1" -p offproc-tests $(essential_tests) -- "${one_executor[@]}"
     fi
 }
 
@@ -126,14 +131,14 @@ part_windows() {
     fi
 }
 
-# Nothing of it can be linked here; with --long, the tests and examples as well as what is published.
+# Nothing of it can be linked here; with --long, the tests and examples as well as what is published, with all features.
 # shellcheck disable=SC2046 # one word an option
 type_check() {
     local selection
     selection=$(published)
-    [ -z "$is_long" ] || selection="--workspace --all-targets"
+    [ -z "$is_long" ] || selection="--workspace --all-targets --all-features"
     # shellcheck disable=SC2086 # one word an option
-    cargo_for "$1" clippy --quiet $selection --all-features -- -D warnings
+    cargo_for "$1" clippy --quiet $selection -- -D warnings
 }
 part_macos() { type_check "$1"; }
 part_macos-intel() { type_check "$1"; }

@@ -197,7 +197,11 @@ async fn measure_waits_and_runs(case: Case) {
     let mut moves = context.run_sync(job::pid, ());
     assert!(poll!(&mut moves).is_pending());
     kill(pid);
-    assert_ne!(moves.await.unwrap(), pid);
+    match moves.await {
+        Ok(other) => assert_ne!(other, pid),
+        // Where nothing says whether it has run, it counts as a run.
+        Err(error) => assert!(cfg!(offproc_portable) && error.is_crash(), "{error}"),
+    }
     assert_eq!((ran().len(), queued().len()), (4, 4));
     // However it ends: by a death, a kill, a limit, and abandoned, where it ends later than its call.
     context.run_sync(job::end_at_once, 1).await.unwrap_err();

@@ -66,21 +66,33 @@ pub fn lifeline() -> BorrowedFd<'static> {
 }
 
 fn stream_socket(ends_worker: bool) -> BorrowedFd<'static> {
-    let is_it = |fd: BorrowedFd<'_>| {
+    let is_lifeline = |fd: BorrowedFd<'_>, what: &str| {
+        if cfg!(offproc_portable) {
+            return copies(what) > 1; // one is that of the thread that waits for its end
+        }
         let flags = rustix::fs::fcntl_getfl(fd).expect("flags");
+        flags.contains(OFlags::from_bits_retain(libc::O_ASYNC as u32))
+    };
+    let is_it = |fd: BorrowedFd<'_>, what: &str| {
         sockopt::socket_type(fd) == Ok(SocketType::STREAM)
             && sockopt::socket_domain(fd) == Ok(AddressFamily::UNIX)
-            && flags.contains(OFlags::from_bits_retain(libc::O_ASYNC as u32)) == ends_worker
+            && is_lifeline(fd, what) == ends_worker
     };
-    descriptors().find(|(fd, what)| what.starts_with("socket:") && is_it(*fd)).expect("such a socket").0
+    descriptors().find(|(fd, what)| what.starts_with("socket:") && is_it(*fd, what)).expect("such a socket").0
 }
 
-/// The pipe that it logs to.
+/// The pipe that it logs to: the one whose other end is not here.
 #[must_use]
 pub fn log_pipe() -> BorrowedFd<'static> {
-    let is_written_to =
-        |fd: BorrowedFd<'_>| rustix::fs::fcntl_getfl(fd).expect("flags") & OFlags::RWMODE == OFlags::WRONLY;
-    descriptors().find(|(fd, what)| what.starts_with("pipe:") && is_written_to(*fd)).expect("such a pipe").0
+    let is_it = |fd: BorrowedFd<'_>, what: &str| {
+        rustix::fs::fcntl_getfl(fd).expect("flags") & OFlags::RWMODE == OFlags::WRONLY && copies(what) == 1
+    };
+    descriptors().find(|(fd, what)| what.starts_with("pipe:") && is_it(*fd, what)).expect("such a pipe").0
+}
+
+/// How many of offproc's own descriptors are of that.
+fn copies(what: &str) -> usize {
+    descriptors().filter(|(_, other)| other == what).count()
 }
 
 /// The memory that it shares with its parent, where it does.

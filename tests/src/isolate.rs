@@ -26,9 +26,11 @@ pub fn run(name: &str, test: impl FnOnce()) {
     run_within(LONGEST, &[], name, test);
 }
 
-/// Runs the test of this name twice: as the system is, and as if it had no memory files, with its workers.
+/// Runs the test of this name twice: as the system is, and as if it had no memory files, with its workers. The portable
+/// build uses none.
 pub fn run_with_and_without_memory_files(name: &str, test: impl FnOnce()) {
-    run_in_each(&[&[], &[(WITHOUT_MEMORY_FILES, "1")]], LONGEST, name, Box::new(test));
+    let environments: &[&[_]] = &[&[], &[(WITHOUT_MEMORY_FILES, "1")]];
+    run_in_each(&environments[usize::from(cfg!(offproc_portable))..], LONGEST, name, Box::new(test));
 }
 
 /// The same for a test that may take longer, or needs variables in its environment. What it prints is passed on.

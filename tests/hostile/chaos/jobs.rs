@@ -98,6 +98,8 @@ fn never_return(endless: Endless) -> ! {
             job::block_all_signals();
             job::spin()
         }
+        // Nor would a lifeline that is a thread run: such a worker of a fork server stays.
+        Endless::Stop if cfg!(offproc_portable) => {}
         Endless::Stop => job::raise(libc::SIGSTOP),
     }
     loop {

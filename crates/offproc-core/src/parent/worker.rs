@@ -279,14 +279,17 @@ impl Worker {
             // If it has ended, then before it was asked.
             self.report_exit();
         }
-        self.process.0.set_leaving();
+        let is_asked = self.process.0.set_leaving();
         // Not if it had left before.
         if !self.standing.decides() && self.standing != Standing::Left {
             self.process.0.set_phase(Phase::Shutdown);
         }
         self.standing.leaves();
         if !is_forked() {
-            self.channel.request_shutdown();
+            // Where a thread of its own ends one that was killed, it could leave before that.
+            if is_asked {
+                self.channel.request_shutdown();
+            }
             self.report_exit();
         }
     }

@@ -22,8 +22,7 @@ use futures_lite::future;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, atomic::AtomicU64};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -319,10 +318,11 @@ impl<P: Kill + Wait + Send + Sync + 'static> Process<P> {
         self.state().is_some_and(|state| state.is_leaving)
     }
 
-    pub(crate) fn set_leaving(&self) {
-        if let Some(mut state) = self.state() {
-            state.is_leaving = true;
-        }
+    /// False if the parent has killed it before.
+    pub(crate) fn set_leaving(&self) -> bool {
+        let Some(mut state) = self.state() else { return true };
+        state.is_leaving = true;
+        !state.policy.is_killed()
     }
 
     /// Ready once the process is reaped, or no fork server is left to announce it.

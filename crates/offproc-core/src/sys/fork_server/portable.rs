@@ -23,17 +23,21 @@ pub(crate) const IS_SUPPORTED: bool = flags::HAS_FORK_SERVERS;
 /// How soon to look at the program: another process may have copies of its connections, which then show no end.
 const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
+/// How soon to look at the children where no signal shows their ends.
+const OFTEN: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+
 /// The program that has started this fork server.
 #[derive(Debug)]
 pub(crate) struct Program {
     pid: Option<Pid>,
-    ends: io::Result<EndsOfChildren>,
+    // `None`: a sandbox forbids to handle signals.
+    ends: Option<EndsOfChildren>,
 }
 
 impl Program {
     /// `getppid`.
     pub(crate) fn of_this_process() -> Self {
-        Self { pid: getppid(), ends: EndsOfChildren::open() }
+        Self { pid: getppid(), ends: EndsOfChildren::open().ok() }
     }
 }
 
@@ -44,17 +48,17 @@ pub(crate) fn wait<'a>(
     program: &Program,
     _children: impl Iterator<Item = &'a Child<ProcessHandle>>,
 ) -> io::Result<Option<News>> {
-    let ends = program.ends.as_ref().map_err(|e| io::Error::new(e.kind(), e.to_string()))?;
     // `poll` reports the end of both directions without being asked for it.
     let requested = if is_retired { PollFlags::empty() } else { PollFlags::IN };
-    let mut watched = [PollFd::new(requests, requested), PollFd::new(&ends.read, PollFlags::IN)];
-    match poll(&mut watched, Some(&LOOK)) {
+    let mut watched = vec![PollFd::new(requests, requested)];
+    watched.extend(program.ends.iter().map(|ends| PollFd::new(&ends.read, PollFlags::IN)));
+    match poll(&mut watched, Some(if program.ends.is_some() { &LOOK } else { &OFTEN })) {
         Err(Errno::INTR) => return Ok(None),
         other => other?,
     };
     let events = watched[0].revents();
     // Before the children are looked at.
-    ends.take();
+    program.ends.iter().for_each(EndsOfChildren::take);
     Ok(Some(News::new(events, getppid() == program.pid)))
 }
 

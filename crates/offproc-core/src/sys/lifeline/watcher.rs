@@ -87,7 +87,7 @@ impl Watcher {
     fn start(line: Option<BorrowedFd<'_>>) -> io::Result<Self> {
         let line = line.map(duplicate_high).transpose()?;
         let (theirs, leash) = pipes::pipe()?;
-        let (theirs, leash) = (theirs.into_owned()?, duplicate_high(leash)?);
+        let (theirs, leash) = (duplicate_high(theirs)?, duplicate_high(leash)?);
         let parent = EndQueue::open().ok().map(Arc::new);
         let its = parent.clone();
         let work = move || watch(line.as_ref(), its.as_deref(), &theirs);
@@ -161,6 +161,11 @@ pub(crate) fn release() {
 pub(crate) fn end_threads() {
     let watcher = held().as_mut().and_then(|held| held.watcher.take());
     watcher.into_iter().for_each(Watcher::stop);
+}
+
+/// Whether a thread of this process waits for its parent's end. It takes no lock that others wait for.
+pub(super) fn has_thread() -> bool {
+    held().as_ref().is_some_and(|held| held.watcher.is_some())
 }
 
 /// The end of this process's parent ends it even if another process has a copy of the parent's end.

@@ -9,7 +9,9 @@ use super::kernel;
 use super::process_end::EndNotice;
 use super::reap::{Reaped, Usage};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, kill_process_group, waitid, waitpid,
+};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -196,8 +198,7 @@ fn time(time: libc::timeval) -> Duration {
 }
 
 impl Child<ProcessHandle> {
-    /// Takes over a child that has just been started.
-    #[allow(clippy::unnecessary_wraps, reason = "other mechanisms open a handle")]
+    /// Takes over a child that has just been started; an error here kills it before it is returned.
     pub(crate) fn of_spawned(child: std::process::Child) -> io::Result<Self> {
         Self::of_fork(Pid::from_child(&child))
     }
@@ -209,10 +210,19 @@ impl Child<ProcessHandle> {
         Some(Self::new(ProcessHandle { pid, owner: Owner::Another(lifeline) }))
     }
 
-    /// A child that was forked, not spawned.
-    #[allow(clippy::unnecessary_wraps, reason = "other mechanisms open a handle")]
+    /// A child that was forked, not spawned. An error here kills it before it is returned: if the system does not let
+    /// us look at it without reaping it, nothing would show its end.
     pub(crate) fn of_fork(pid: Pid) -> io::Result<Self> {
-        Ok(Self::new(ProcessHandle::child(pid)))
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(pid), look) {
+            Ok(_) | Err(Errno::CHILD) => Ok(Self::new(ProcessHandle::child(pid))),
+            Err(e) => {
+                // Not reaped yet, so the number is still the child's.
+                let _ = kill_process(pid, Signal::KILL);
+                let _ = waitpid(Some(pid), WaitOptions::empty());
+                Err(e.into())
+            }
+        }
     }
 
     pub(crate) fn handle(&self) -> &ProcessHandle {
