@@ -1,4 +1,5 @@
 mod calls;
+mod connect_back;
 mod deaths;
 mod engines;
 mod programs;
@@ -27,6 +28,7 @@ const TESTS: &[Test] = tests! {
         a_killed_launcher_ends_its_worker, a_killed_worker_costs_one_call;
     programs: a_killed_one_leaves_no_busy_worker, a_stopped_one_leaves_none_either;
     engines: ssh, bwrap, slurm_runs_on_both_nodes, slurm_loses_a_cable, slurm_loses_a_node;
+    connect_back: brings_calls_to_a_worker, ends_with_either_side, is_an_address_that_workers_reach;
     safety: no_variable_makes_a_worker, serving_needs_a_program;
 };
 

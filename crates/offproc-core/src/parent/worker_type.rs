@@ -157,6 +157,9 @@ impl WorkerType {
                      its descriptors, and closes them",
             )),
             Self::Command(_) => check_for_command(settings),
+            _ if settings.transport.connect_back.is_some() => {
+                Err(ConfigError::new("`connect_back` is for workers of `WorkerType::command`"))
+            }
             _ => Ok(()),
         }
     }
@@ -167,7 +170,7 @@ impl WorkerType {
     pub fn launcher(&self, settings: &Settings) -> Box<dyn Launcher> {
         match self {
             Self::Spawn => Box::new(Spawn),
-            Self::Command(Commands(make)) => Box::new(ByCommand(Arc::clone(make))),
+            Self::Command(Commands(make)) => Box::new(ByCommand::new(Arc::clone(make))),
             Self::ForkServer => forking::of_fork_server(settings),
             // SAFETY: the caller of `fork`, which alone makes this value, has promised what `of_program` requires.
             Self::Fork(Experiment(())) => unsafe { forking::of_program() },
@@ -191,6 +194,9 @@ fn check_for_command(settings: &Settings) -> Result<(), ConfigError> {
         Some((_, name, why)) => {
             Err(ConfigError::new(format!("`{name}` is not for workers of `WorkerType::command`: {why}")))
         }
+        None if settings.transport.connect_back.is_some_and(|address| address.ip().is_unspecified()) => Err(
+            ConfigError::new("`connect_back` needs an address of this machine that workers can reach, not all of them"),
+        ),
         None if settings.transport.heartbeat.is_zero() => Err(ConfigError::new("a heartbeat of zero never pauses")),
         None => Ok(()),
     }

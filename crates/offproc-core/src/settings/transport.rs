@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How jobs and answers travel.
@@ -89,6 +90,39 @@ settings! {
         /// ```
         fn heartbeat(every: Duration) |settings| settings.heartbeat = every;
         get heartbeat -> Duration |settings| settings.heartbeat;
+    }
+
+    #[serde(skip)]
+    connect_back: Option<SocketAddr> = None => {
+        /// For [`WorkerType::command`](crate::WorkerType::command): an address of this machine, and a port (0 for any),
+        /// to which workers connect back by TCP. It is faster than the stdin and stdout of most launchers. A worker
+        /// shows by a token, which came to it over its stdin and is good for one connection, that it was started here.
+        ///
+        /// **The connection is not encrypted**: use it in a network that you trust. An address of all interfaces is a
+        /// [`ConfigError`](crate::ConfigError).
+        ///
+        /// **Default:** none; stdin and stdout of the command carry everything.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use offproc::{WorkerContext, WorkerType};
+        /// use std::process::Command;
+        ///
+        /// let workers = WorkerType::command(|_| {
+        ///     let mut srun = Command::new("srun");
+        ///     srun.args(["-N1", "-n1", "-u", "program", "--worker"]);
+        ///     srun
+        /// });
+        /// let context = WorkerContext::builder()
+        ///     .worker_type(workers)
+        ///     .max_concurrency(16)
+        ///     .connect_back(([192, 0, 2, 1], 0).into())
+        ///     .open()?;
+        /// # Ok::<(), offproc::ConfigError>(())
+        /// ```
+        fn connect_back(address: SocketAddr) |settings| settings.connect_back = Some(address);
+        get connect_back -> Option<SocketAddr> |settings| settings.connect_back;
     }
 
     max_message_size: usize = 1 << 30 => {

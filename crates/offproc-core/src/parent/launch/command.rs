@@ -3,7 +3,7 @@
 use super::launcher::{KillGuard, Launched, Launcher, Pairs, sealed, start_elsewhere, with_rights};
 use crate::error::about;
 use crate::parent::background::spawn_background;
-use crate::parent::link::{Link, drive};
+use crate::parent::link::{Link, Listener, Start, drive};
 use crate::parent::process::diagnostics::ExitDiagnostics;
 use crate::parent::process::supervised::Process;
 use crate::parent::runtime::{BoxFuture, RuntimeSelector};
@@ -16,14 +16,24 @@ use crate::wire::link::{self, frame_of};
 use std::fmt;
 use std::io;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Makes the command that starts the worker with an index.
 pub(crate) type MakeCommand = Arc<dyn Fn(usize) -> Command + Send + Sync>;
 
 /// A worker for each command.
-pub(crate) struct ByCommand(pub(crate) MakeCommand);
+pub(crate) struct ByCommand {
+    make: MakeCommand,
+    /// Where they connect back to, once one was to.
+    listener: Arc<Mutex<Option<Arc<Listener>>>>,
+}
+
+impl ByCommand {
+    pub(crate) fn new(make: MakeCommand) -> Self {
+        Self { make, listener: Arc::default() }
+    }
+}
 
 impl fmt::Debug for ByCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,8 +50,11 @@ impl Launcher for ByCommand {
         _runtime: &RuntimeSelector,
         timeout: Duration,
     ) -> BoxFuture<io::Result<sealed::Started>> {
-        let (settings, make) = (Arc::clone(settings), Arc::clone(&self.0));
-        let launched = start_elsewhere(timeout, move || launch(&settings, &make));
+        let (settings, make, listener) = (Arc::clone(settings), Arc::clone(&self.make), Arc::clone(&self.listener));
+        let launched = start_elsewhere(timeout, move || {
+            let start = expect(&settings, &listener)?;
+            launch(&settings, &make, start)
+        });
         Box::pin(async move {
             let mut started = launched.await?;
             // It may wait for long until an engine has room for it, and uses nothing of this machine meanwhile.
@@ -51,7 +64,22 @@ impl Launcher for ByCommand {
     }
 }
 
-fn launch(settings: &Settings, make: &MakeCommand) -> io::Result<Launched> {
+/// Where the worker is to connect back, a start of that.
+fn expect(settings: &Settings, listener: &Mutex<Option<Arc<Listener>>>) -> io::Result<Option<Start>> {
+    let Some(address) = settings.transport.connect_back else { return Ok(None) };
+    let mut listener = listener.lock().unwrap_or_else(PoisonError::into_inner);
+    let open = match &*listener {
+        Some(open) => Arc::clone(open),
+        None => {
+            let open = Listener::open(address)
+                .map_err(|e| about(format_args!("{address} (`connect_back`) could not be listened on"), e))?;
+            Arc::clone(listener.insert(open))
+        }
+    };
+    open.expect().map(Some)
+}
+
+fn launch(settings: &Settings, make: &MakeCommand, start: Option<Start>) -> io::Result<Launched> {
     let mut command = make(settings.index.unwrap_or(0));
     let text = shown(&command);
     let Pairs { control, worker_control: stream, lifeline, worker_lifeline } =
@@ -65,9 +93,10 @@ fn launch(settings: &Settings, make: &MakeCommand) -> io::Result<Launched> {
     let link = Arc::new(Link::new(text, settings.index, pipes.stdin.clone()));
     let process = KillGuard(Process::adopt_for(Some(Arc::clone(&link) as _), child));
     let heartbeat = settings.transport.heartbeat;
-    let greeting = link::Link { build: Image::current().build(), heartbeat, connect_back: None };
+    let greeting =
+        link::Link { build: Image::current().build(), heartbeat, connect_back: start.as_ref().map(Start::ticket) };
     link.greet(&frame_of(Kind::Link, &greeting));
-    spawn_background(drive(Arc::clone(&link), Arc::downgrade(&process.0), pipes, stream, heartbeat));
+    spawn_background(drive(Arc::clone(&link), Arc::downgrade(&process.0), pipes, stream, heartbeat, start));
     let launched = Launched::new(process, control, lifeline, worker_lifeline, rights);
     Ok(Launched { gifts: Vec::new(), link: Some(link), diagnostics: Some(diagnostics), ..launched })
 }

@@ -1,6 +1,7 @@
 //! The background task of a link.
 
 use super::end::{Link, Lost};
+use super::listener::Start;
 use crate::job::codec;
 use crate::parent::process::supervised::Process;
 use crate::parent::timer::sleep;
@@ -34,14 +35,22 @@ pub(crate) async fn drive(
     pipes: Pipes,
     stream: TrackedSocket,
     heartbeat: Duration,
+    start: Option<Start>,
 ) {
-    let lost = match keep(&link, pipes, &stream, heartbeat).await {
+    let kept = async {
+        let Some(start) = start else { return keep(&link, &pipes, &stream, heartbeat).await };
+        match connected(&link, &start).await? {
+            Some(connected) => keep(&link, &connected, &stream, heartbeat).await,
+            None => Ok(None),
+        }
+    };
+    let lost = match kept.await {
         Ok(lost) => lost,
         Err(e) => Some(Lost(format!("its connection could not be kept: {e}"))),
     };
     // Calls find the end there: what came before it is there, too.
     socket::shut_down(&stream);
-    drop(stream);
+    drop((stream, pipes));
     link.end(lost);
     let Some(child) = process.upgrade().and_then(|process| process.child()) else { return };
     // By its own number, never its group: `srun` leaves its step behind then.
@@ -64,14 +73,29 @@ pub(crate) async fn drive(
     }
 }
 
+/// The connection that the worker makes back, as pipes of its own. The end of its stdin is still that of the program.
+async fn connected(link: &Link, start: &Start) -> io::Result<Option<Pipes>> {
+    let connects = async { start.connected().await.map(Some) };
+    let ends = async {
+        first(link.killed(), link.launcher_has_ended()).await;
+        Ok(None)
+    };
+    let Some(connection) = first(connects, ends).await? else { return Ok(None) };
+    // Each is waited for by itself.
+    let stdout = TrackedFd::from(connection.clone().into_owned()?);
+    link.set_outlet(connection.clone());
+    Ok(Some(Pipes { stdin: connection, stdout }))
+}
+
 /// Returns why the link is lost; `None` where it has just ended.
 async fn keep(
     link: &Link,
-    Pipes { stdin, stdout }: Pipes,
+    Pipes { stdin, stdout }: &Pipes,
     stream: &TrackedSocket,
     heartbeat: Duration,
 ) -> io::Result<Option<Lost>> {
-    let (stdin, stdout, stream) = (Async::new(stdin)?, Async::new(stdout)?, Async::new(stream.clone())?);
+    let (stdin, stdout, stream) =
+        (Async::new(stdin.clone())?, Async::new(stdout.clone())?, Async::new(stream.clone())?);
     let (is_waiting, pieces) = (AtomicBool::new(false), AtomicUsize::new(0));
     let sends = async {
         send_stream(link, &stdin, &stream).await?;

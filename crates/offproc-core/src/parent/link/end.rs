@@ -62,6 +62,14 @@ impl Link {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// From here on frames go over this connection.
+    pub(super) fn set_outlet(&self, outlet: TrackedFd) {
+        let mut state = self.state();
+        if state.outlet.is_some() {
+            state.outlet = Some(outlet);
+        }
+    }
+
     /// Sends the first frame. The pipe is empty, and not yet one that does not block.
     pub(crate) fn greet(&self, frame: &[u8]) {
         self.send(frame);

@@ -3,6 +3,8 @@
 
 mod drive;
 mod end;
+mod listener;
 
 pub(crate) use drive::drive;
 pub(crate) use end::Link;
+pub(crate) use listener::{Listener, Start};

@@ -3,6 +3,7 @@
 use super::fork_registry::{TrackedFd, TrackedGift};
 use rustix::io::Errno;
 use std::io;
+use std::net::SocketAddr;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -44,10 +45,18 @@ pub(crate) fn take_streams() -> io::Result<(End, End)> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ready {
     pub(crate) inlet: bool,
-    pub(crate) stream: bool,
+    pub(crate) held: bool,
 }
 
-pub(crate) fn wait(_: &End, _: &End, _: bool, _: Duration) -> io::Result<Ready> {
+pub(crate) fn connect(_: SocketAddr, _: &[u8]) -> io::Result<(End, End)> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn wait(_: [&End; 2], _: Option<&End>, _: bool, _: Duration) -> io::Result<Ready> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -9,7 +9,9 @@ use super::standard::restore_standard;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Signal, kill_process};
-use std::io::{self, IoSlice};
+use std::fs::File;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -76,24 +78,51 @@ pub(crate) fn take_streams() -> io::Result<(End, End)> {
     Ok(streams)
 }
 
+/// Connects to the program, and sends it the token: where to read, and where to write.
+pub(crate) fn connect(address: SocketAddr, token: &[u8]) -> io::Result<(End, End)> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let mut connection = TcpStream::connect_timeout(&address, PATIENCE)?;
+    connection.set_nodelay(true)?;
+    connection.write_all(token)?;
+    Ok((connection.try_clone()?.into(), connection.into()))
+}
+
+/// `/dev/urandom`: what another program cannot guess.
+pub(crate) fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// What is ready of a link in its worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ready {
     /// Bytes have come from the program, or it is gone.
     pub(crate) inlet: bool,
-    /// The stream has room.
-    pub(crate) stream: bool,
+    /// What is held has ended.
+    pub(crate) held: bool,
 }
 
 /// `poll`: waits for bytes or, where `wants_room`, for room in the stream, and only for the end of the inlet meanwhile.
-pub(crate) fn wait(inlet: &End, stream: &End, wants_room: bool, patience: Duration) -> io::Result<Ready> {
+/// `held` is where nothing comes but an end; that is the inlet's, too.
+pub(crate) fn wait(
+    [inlet, stream]: [&End; 2],
+    held: Option<&End>,
+    wants_room: bool,
+    patience: Duration,
+) -> io::Result<Ready> {
     let patience = Timespec::try_from(patience).ok();
     let (inlet_flags, stream_flags) =
         if wants_room { (PollFlags::empty(), PollFlags::OUT) } else { (PollFlags::IN, PollFlags::empty()) };
-    let mut polled = [PollFd::new(inlet, inlet_flags), PollFd::new(stream, stream_flags)];
-    let count = if wants_room { 2 } else { 1 };
-    match poll(&mut polled[..count], patience.as_ref()) {
-        Ok(_) => Ok(Ready { inlet: !polled[0].revents().is_empty(), stream: !polled[1].revents().is_empty() }),
+    let mut polled = vec![PollFd::new(inlet, inlet_flags)];
+    polled.extend(held.map(|held| PollFd::new(held, PollFlags::IN)));
+    // The stream may have no other end any more.
+    polled.extend(wants_room.then(|| PollFd::new(stream, stream_flags)));
+    match poll(&mut polled, patience.as_ref()) {
+        Ok(_) => Ok(Ready {
+            inlet: !polled[0].revents().is_empty(),
+            held: held.is_some() && !polled[1].revents().is_empty(),
+        }),
         Err(Errno::INTR) => Ok(Ready::default()),
         Err(e) => Err(e.into()),
     }

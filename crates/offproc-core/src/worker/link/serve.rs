@@ -56,7 +56,15 @@ fn begin() -> io::Result<Control> {
             count => decoder.advance(count),
         }
     };
-    let Link { build, heartbeat, .. } = greeting(&first)?;
+    let Link { build, heartbeat, connect_back } = greeting(&first)?;
+    let (inlet, outlet, held) = match connect_back {
+        None => (inlet, outlet, None),
+        Some((address, token)) => {
+            let (from, to) = command::connect(address, &token)
+                .map_err(|e| about(format_args!("it could not connect back to the program at {address}"), e))?;
+            (from, to, Some(inlet))
+        }
+    };
     let link = WorkerLink::new(outlet);
     let ours = Image::current().build();
     let linked = Linked { build: ours, pid: std::process::id(), host: command::host() };
@@ -69,7 +77,7 @@ fn begin() -> io::Result<Control> {
     let (control, stream) = pairs::pair_of_ends().map_err(|e| about("its sockets could not be made", e))?;
     let (control, stream) = (control.into_owned()?, stream.into_owned()?);
     let link = Arc::new(link);
-    let watch = Watch { link: Arc::clone(&link), inlet, decoder, stream, heartbeat };
+    let watch = Watch { link: Arc::clone(&link), inlet, held, decoder, stream, heartbeat };
     thread::start("offproc-link", None, move || watch.run())?;
     Ok(Control { socket: control, link: Some(link) })
 }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Watch {
     pub(super) link: Arc<WorkerLink>,
     pub(super) inlet: End,
+    /// Stdin, where the program has sent no more than where to connect to.
+    pub(super) held: Option<End>,
     pub(super) decoder: Decoder,
     /// The other end of the job loop's connection.
     pub(super) stream: Socket,
@@ -59,8 +61,8 @@ impl Watch {
             }
             let until_beat = next_beat.saturating_duration_since(now);
             let patience = limits.map_or(until_beat, |pause| pause.min(until_beat));
-            let ready = command::wait(&self.inlet, &self.stream, piece.is_some(), patience)?;
-            if ready.inlet && piece.is_some() {
+            let ready = command::wait([&self.inlet, &self.stream], self.held.as_ref(), piece.is_some(), patience)?;
+            if ready.held || ready.inlet && piece.is_some() {
                 return Ok(()); // nothing but the end shows then
             }
             if ready.inlet {

@@ -8,6 +8,7 @@ use offproc_core::{Resource, Runtime, Signals, Transport, WorkerType};
 #[cfg(feature = "tracing")]
 use offproc_tracing::LevelFilter;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
