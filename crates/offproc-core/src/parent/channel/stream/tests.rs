@@ -18,7 +18,7 @@ use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-const LIMIT: usize = 1 << 22;
+const LIMIT: usize = 1 << 24;
 
 fn channel() -> (ParentStream, Socket) {
     let (ours, theirs) = pair().unwrap();

@@ -54,6 +54,8 @@ fn throw_away(ours: &TcpStream) {
 }
 
 const LENGTH: usize = 8;
+/// More than the system takes of a job that nobody reads, on either side of a connection.
+const LARGE: usize = 1 << 24;
 
 fn answer() -> Vec<u8> {
     let mut answer = frame::begin();
@@ -127,7 +129,7 @@ fn a_job_for_a_worker_that_was_reset_runs_elsewhere() {
         let before = event(&mut parent, polls);
         assert!(matches!(before, ChannelEvent::NotTaken), "{before:?}");
         let Line { mut parent, ours, theirs } = Line::new();
-        post(&mut parent, 1 << 22);
+        post(&mut parent, LARGE);
         reset(theirs, &ours, true);
         let midway = event(&mut parent, polls);
         assert!(matches!(midway, ChannelEvent::NotTaken), "{midway:?}");
@@ -138,7 +140,7 @@ fn a_job_for_a_worker_that_was_reset_runs_elsewhere() {
 #[test]
 fn whenever_a_worker_leaves_a_line_no_job_is_lost() {
     for posted in [Leaving::NotYet, Leaving::HasSaidSo, Leaving::IsGone] {
-        for length in [LENGTH, 1 << 22] {
+        for length in [LENGTH, LARGE] {
             let mut line = Line::new();
             let mut worker = line.worker();
             if posted == Leaving::NotYet {
