@@ -89,6 +89,25 @@ pub(crate) fn a_stopped_worker_is_lost() {
     context.close().wait().unwrap();
 }
 
+/// Nothing can be sent to it any more, and nothing comes.
+pub(crate) fn a_stopped_worker_is_lost_in_the_middle_of_a_job() {
+    let context = builder().heartbeat(HEARTBEAT).open().unwrap();
+    let pid = context.run_sync(job::pid, ()).wait().unwrap();
+    send(pid, Signal::STOP);
+    let death = broken(context.run_sync(|bytes: Vec<u8>| bytes.len(), vec![0; 100 << 20]).wait());
+    assert!(death.to_string().contains("heartbeat"), "{death}");
+    must_end(pid);
+    context.close().wait().unwrap();
+}
+
+pub(crate) fn any_heartbeat_is_possible() {
+    for heartbeat in [Duration::MAX, Duration::from_nanos(1 << 62)] {
+        let context = builder().heartbeat(heartbeat).open().unwrap();
+        assert_eq!(context.run_sync(|n: u32| n + 1, 1).wait().unwrap(), 2);
+        context.close().wait().unwrap();
+    }
+}
+
 pub(crate) fn a_killed_launcher_ends_its_worker() {
     let scratch = Scratch::new();
     let arrivals = Arrivals::new(&scratch, "arrivals");

@@ -17,6 +17,35 @@ pub(crate) fn indices_whose_command_fails_rest() {
     context.close().wait().unwrap();
 }
 
+/// One more would have no index. While it waits, the thread that wakes timers goes on.
+pub(crate) fn no_more_workers_are_started_than_there_are_indices() {
+    let context = builder().max_concurrency(1).spare_workers(1).open().unwrap();
+    for n in 0..20 {
+        assert_eq!(context.run_sync(|n: u32| n + 1, n).wait().unwrap(), n + 1);
+    }
+    let slow = context.run_sync(|()| std::thread::sleep(Duration::from_secs(3600)), ());
+    assert!(matches!(slow.time_limit(Duration::from_millis(1)).wait(), Err(Error::TimedOut)));
+    context.close().wait().unwrap();
+    let context = builder().open().unwrap();
+    context.warm_up(5).wait().unwrap();
+    assert_eq!(context.statistics().started, 2);
+    context.close().wait().unwrap();
+}
+
+/// Those that fail slowly do not keep the others from their turn, and a call learns that all fail.
+pub(crate) fn slow_failures_end() {
+    let of_the_last = WorkerType::command(|index| if index == 2 { this() } else { shell("sleep 0.3; exit 255") });
+    let context = builder().worker_type(of_the_last).max_concurrency(3).open().unwrap();
+    assert_eq!(context.run_sync(|n: u32| n + 1, 1).wait().unwrap(), 2);
+    assert_eq!(context.statistics().failed_starts, 2);
+    context.close().wait().unwrap();
+    let context = by_shell("sleep 0.3; exit 255").max_concurrency(3).open().unwrap();
+    let calls = futures::future::join_all((0..3).map(|_| context.run_sync(|()| (), ())));
+    for answer in smol::block_on(calls) {
+        assert!(matches!(answer, Err(Error::Spawn(_))), "{answer:?}");
+    }
+}
+
 pub(crate) fn the_cause_is_in_the_error() {
     let context = by_shell("echo no such host >&2; exit 255").open().unwrap();
     for _ in 0..2 {

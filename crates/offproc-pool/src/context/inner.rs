@@ -106,6 +106,11 @@ impl ContextInner {
         self.limiter.as_ref().map_or_else(|| default_limiter().total_tokens(), Limiter::total_tokens)
     }
 
+    /// How many workers there can be: where commands start them, as many as there are indices.
+    pub(crate) fn most_workers(&self) -> usize {
+        if self.settings.pool.start.worker_type.is_command() { self.total_tokens() } else { usize::MAX }
+    }
+
     pub(crate) fn has_workers(&self) -> bool {
         self.ledger.has_workers()
     }

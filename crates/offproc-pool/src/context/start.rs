@@ -8,6 +8,7 @@ use offproc_core::{
     BrokenWorkerError, Error, RuntimeSelector, Settings, Station, Worker, WorkerExit, ensure_background, sleep,
     spawn_background,
 };
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ impl ContextInner {
     }
 
     fn start_spares(self: &Arc<Self>) {
-        for starting in WorkerLedger::begin_spares(self, self.settings.pool.start.spare_workers) {
+        for starting in WorkerLedger::begin_spares(self, self.settings.pool.start.spare_workers, self.most_workers()) {
             spawn_background(async move {
                 let context = Arc::clone(&starting);
                 // After a failure, the next start is that of a call that needs a worker, which gets the error.
@@ -38,13 +39,13 @@ impl ContextInner {
         let runtime = RuntimeSelector::fallback();
         let start = async {
             if self.settings.pool.start.worker_type.is_command() {
-                let started = self.start_by_command(&runtime, None, starting, false).await?;
-                started.ok_or_else(|| Error::Spawn(io::ErrorKind::Other.into()))
+                self.start_by_command(&runtime, None, starting, false).await
             } else {
-                self.start(&runtime, None, starting).await
+                self.start(&runtime, None, starting).await.map(Some)
             }
         };
-        let (worker, mut starting) = self.unless_killed(start).await?;
+        // `None`: all indices have workers by now.
+        let Some((worker, mut starting)) = self.unless_killed(start).await? else { return Ok(()) };
         if let Some(worker) = starting.check_in(worker) {
             self.dismiss(*worker);
         }
@@ -108,6 +109,7 @@ impl ContextInner {
     ) -> Result<Option<(Box<Worker>, StartGuard)>, Error> {
         let _clock = runtime.current().hold_clock();
         self.pause_before_start().await?;
+        let mut failed = BTreeSet::new();
         loop {
             let index = match WorkerLedger::turn(self, self.total_tokens(), patient, Instant::now()) {
                 Turn::Index(index) => index,
@@ -127,6 +129,7 @@ impl ContextInner {
             if let Some(clocks) = clocks {
                 clocks.enter(Station::Starting);
             }
+            let since = Instant::now();
             match self.start_at(runtime, &index).await {
                 Ok(worker) => {
                     self.ledger().is_up(index.index());
@@ -134,8 +137,11 @@ impl ContextInner {
                 }
                 Err(Error::Spawn(e)) => {
                     let cause = (e.kind(), e.to_string());
-                    let goes_on = self.ledger().rests(index.keep(), cause, self.total_tokens(), Instant::now());
-                    if !goes_on {
+                    failed.insert(index.index());
+                    let goes_on = self.ledger().rests(index.keep(), cause, self.total_tokens(), since);
+                    // Those that only start, for other calls, are as likely to fail as they have for this one.
+                    let have_all_failed = failed.len() >= self.total_tokens() && !self.ledger().has_members();
+                    if !goes_on || have_all_failed {
                         return Err(Error::Spawn(e));
                     }
                 }

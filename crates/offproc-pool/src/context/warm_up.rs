@@ -104,6 +104,7 @@ impl ContextInner {
     async fn warm_up(self: &Arc<Self>, wanted: usize) -> Result<(), Error> {
         may_call()?;
         ensure_background().map_err(Error::Spawn)?;
+        let wanted = wanted.min(self.most_workers());
         let _clock = self.runtime.current().hold_clock();
         let progress = Arc::new(Mutex::new(Progress::default()));
         let of_now = || progress.lock().unwrap_or_else(PoisonError::into_inner);

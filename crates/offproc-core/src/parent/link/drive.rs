@@ -117,7 +117,7 @@ async fn keep(
         }
     };
     let receives = receive(link, &stdout, &stream, &is_waiting, &pieces);
-    let beats = beat(link, &stdin, &stdout, heartbeat);
+    let beats = beat(link, &stdout, heartbeat);
     first(receives, first(kill, first(sends, first(launcher, beats)))).await
 }
 
@@ -163,17 +163,13 @@ async fn flush(link: &Link, stdin: &Async<TrackedFd>) -> io::Result<()> {
 }
 
 /// Sends heartbeats, and returns once those of the worker are missing.
-async fn beat(
-    link: &Link,
-    stdin: &Async<TrackedFd>,
-    stdout: &Async<TrackedFd>,
-    heartbeat: Duration,
-) -> io::Result<Option<Lost>> {
+async fn beat(link: &Link, stdout: &Async<TrackedFd>, heartbeat: Duration) -> io::Result<Option<Lost>> {
     loop {
         sleep(heartbeat).await;
         link.beat();
-        flush(link, stdin).await?;
-        let patience = heartbeat * MISSING;
+        // What cannot be sent now is sent with what comes next: a worker that reads nothing is lost, too.
+        link.flush();
+        let patience = heartbeat.saturating_mul(MISSING);
         // This program may have been stopped meanwhile, and not have read what is there.
         if link.silent_since().is_some_and(|since| since.elapsed() >= patience)
             && !readiness::wait(stdout.get_ref(), Interest::Readable, Some(Instant::now()))?

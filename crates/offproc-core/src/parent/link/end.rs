@@ -182,7 +182,7 @@ impl State {
         let Some(outlet) = &self.outlet else { return };
         let mut sent = 0;
         while sent < self.unsent.len() {
-            match command::write(outlet, &self.unsent[sent..]) {
+            match command::send(outlet, &self.unsent[sent..]) {
                 Ok(count) => sent += count,
                 Err(Errno::AGAIN) => break,
                 // The worker is gone. What it has sent before is read all the same.

@@ -177,7 +177,7 @@ mod tests {
         let _silent = connect(&token[..TOKEN - 1]);
         let mut right = connect(&token);
         let admitted = future::block_on(one.connected()).unwrap();
-        command::write(&admitted, b"hello").unwrap();
+        command::send(&admitted, b"hello").unwrap();
         let mut said = [0; 5];
         right.read_exact(&mut said).unwrap();
         assert_eq!(&said, b"hello");
@@ -186,7 +186,7 @@ mod tests {
         let mut late = connect(&token);
         let mut right = connect(&other_token);
         let admitted = future::block_on(other.connected()).unwrap();
-        command::write(&admitted, b"hello").unwrap();
+        command::send(&admitted, b"hello").unwrap();
         right.read_exact(&mut said).unwrap();
         assert!(matches!(late.read(&mut said), Ok(0) | Err(_)), "its token is used up");
     }

@@ -26,7 +26,7 @@ pub(crate) fn read<T>(_: T, _: &mut [u8]) -> Result<usize, Errno> {
     Err(Errno::OPNOTSUPP)
 }
 
-pub(crate) fn write<T>(_: T, _: &[u8]) -> Result<usize, Errno> {
+pub(crate) fn send<T>(_: T, _: &[u8]) -> Result<usize, Errno> {
     Err(Errno::OPNOTSUPP)
 }
 

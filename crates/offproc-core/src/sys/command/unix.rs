@@ -2,9 +2,10 @@
 
 use super::fd_numbers::duplicate_high;
 use super::fork_registry::{TrackedFd, TrackedGift};
+use super::pairs;
 use super::pipes;
 use super::readiness::{self, Interest};
-use super::socket::retry;
+use super::socket::{self, Blocking, retry};
 use super::standard::restore_standard;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -29,9 +30,10 @@ pub(crate) struct Pipes {
     pub(crate) stdout: TrackedFd,
 }
 
-/// Starts the command with pipes as its stdin and stdout, and this as its stderr.
+/// Starts the command with a socket as its stdin, a pipe as its stdout, and this as its stderr. What is written to a pipe
+/// that nobody reads any more would end a program that has SIGPIPE at its default.
 pub(crate) fn spawn(command: &mut Command, stderr: TrackedGift) -> io::Result<(Child, Pipes)> {
-    let (theirs_in, stdin) = pipes::pipe()?;
+    let (stdin, theirs_in) = pairs::pair_of_ends()?;
     let (stdout, theirs_out) = pipes::pipe()?;
     command.stdin(Stdio::from(theirs_in.into_owned()?));
     command.stdout(Stdio::from(theirs_out.into_owned()?));
@@ -44,9 +46,9 @@ pub(crate) fn read(end: impl AsFd, space: &mut [u8]) -> Result<usize, Errno> {
     retry(|| rustix::io::read(&end, &mut *space))
 }
 
-/// `write`: how much was written.
-pub(crate) fn write(end: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
-    retry(|| rustix::io::write(&end, bytes))
+/// `send(MSG_NOSIGNAL)`: how much was sent over the program's end of a link, which is a socket.
+pub(crate) fn send(end: impl AsFd, bytes: &[u8]) -> Result<usize, Errno> {
+    socket::send(end, bytes, Blocking::No)
 }
 
 /// `writev`: writes both, however long that takes.

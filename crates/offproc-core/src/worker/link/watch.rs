@@ -10,6 +10,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// As good as never, for a heartbeat that the clock does not reach.
+const NEVER: Duration = Duration::from_secs(1 << 30);
+
 /// What the thread has.
 pub(super) struct Watch {
     pub(super) link: Arc<WorkerLink>,
@@ -57,7 +60,7 @@ impl Watch {
             if now >= next_beat {
                 // One that does not go shows that something else is on its way, or that the program does not read.
                 self.link.try_send(&frame::empty(Kind::Heartbeat))?;
-                next_beat = now + self.heartbeat;
+                next_beat = now.checked_add(self.heartbeat).unwrap_or(now + NEVER);
             }
             let until_beat = next_beat.saturating_duration_since(now);
             let patience = limits.map_or(until_beat, |pause| pause.min(until_beat));
@@ -74,7 +77,7 @@ impl Watch {
             } else if piece.is_some() {
                 // What comes is not read, heartbeats neither.
                 heard = now;
-            } else if now.saturating_duration_since(heard) >= self.heartbeat * MISSING {
+            } else if now.saturating_duration_since(heard) >= self.heartbeat.saturating_mul(MISSING) {
                 return Ok(());
             }
         }

@@ -46,9 +46,15 @@ impl<W: PooledWorker> WorkerLedger<W> {
     }
 
     /// Counts as many starts as there are spare workers missing.
-    pub(crate) fn begin_spares<C: HasLedger<Worker = W>>(context: &Arc<C>, wanted: usize) -> Vec<StartGuard<C>> {
+    /// `most`: how many workers there can be.
+    pub(crate) fn begin_spares<C: HasLedger<Worker = W>>(
+        context: &Arc<C>,
+        wanted: usize,
+        most: usize,
+    ) -> Vec<StartGuard<C>> {
         let Ok(mut state) = context.ledger().lock_open() else { return Vec::new() };
         let missing = wanted.saturating_sub(state.idle.len() + state.starting);
+        let missing = missing.min(most.saturating_sub(state.members.len() + state.starting));
         (0..missing).map(|_| StartGuard::new(context, &mut state)).collect()
     }
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 pub(crate) enum Turn<C: HasLedger> {
     /// An index that does not rest.
     Index(IndexGuard<C>),
-    /// None: there is an idle worker, which the call can have.
+    /// None: there is an idle worker, which the call can have, or all indices have workers, and the cache gets none.
     Idle,
     /// None: all rest, and no worker is left.
     AllRest(Cause),
@@ -20,8 +20,8 @@ pub(crate) enum Turn<C: HasLedger> {
 }
 
 impl<W: PooledWorker> WorkerLedger<W> {
-    /// The lowest index below `total` that is free and does not rest. A start that is not `patient` waits for no
-    /// worker.
+    /// An index below `total` that is free and does not rest: that whose command has failed least, and of those the
+    /// lowest. A start that is not `patient` is for the cache, and waits for nothing.
     pub(crate) fn turn<C: HasLedger<Worker = W>>(
         context: &Arc<C>,
         total: usize,
@@ -39,11 +39,12 @@ impl<W: PooledWorker> WorkerLedger<W> {
         match state.rests.first_to_end(total, now) {
             Some((_, cause)) if !patient || state.indices.is_empty() => Turn::AllRest(cause.clone()),
             Some((until, _)) => Turn::Wait(Some(until)),
+            None if !patient => Turn::Idle,
             None => Turn::Wait(None),
         }
     }
 
-    /// Waits until a turn may be another.
+    /// Waits until the turn of a patient start may be another.
     pub(crate) async fn until_turn(&self, total: impl Fn() -> usize) {
         self.until(
             |state| &mut state.changed,
@@ -54,9 +55,11 @@ impl<W: PooledWorker> WorkerLedger<W> {
 
     /// The command of an index has failed, which was kept, and is free from here on. True if another may do: one that
     /// does not rest, or one whose worker starts or runs.
-    pub(crate) fn rests(&self, index: usize, cause: Cause, total: usize, now: Instant) -> bool {
-        let mut state = self.lock();
-        state.rests.begin(index, cause, now);
+    ///
+    /// `since`: when the attempt began.
+    pub(crate) fn rests(&self, index: usize, cause: Cause, total: usize, since: Instant) -> bool {
+        let (mut state, now) = (self.lock(), Instant::now());
+        state.rests.begin(index, cause, now, now.saturating_duration_since(since));
         state.indices.free(index);
         let goes_on = state.awake(total, now).is_some() || !state.indices.is_empty();
         Self::changed(state);
@@ -76,6 +79,8 @@ impl<W: PooledWorker> State<W> {
     }
 
     fn awake(&self, total: usize, now: Instant) -> Option<usize> {
-        (0..total).find(|index| self.indices.is_free(*index) && !self.rests.has(*index, now))
+        // A call that has a token has an index, too, even if the tokens have become fewer meanwhile.
+        let awake = (0..total.max(1)).filter(|index| self.indices.is_free(*index) && !self.rests.has(*index, now));
+        awake.min_by_key(|index| self.rests.failures(*index))
     }
 }

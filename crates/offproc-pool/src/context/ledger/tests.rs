@@ -258,7 +258,7 @@ fn a_close_waits_for_starts_that_come_to_nothing() {
             }
         });
         let spares = spawn(&context, |context| {
-            for starting in WorkerLedger::begin_spares(context, 1) {
+            for starting in WorkerLedger::begin_spares(context, 1, usize::MAX) {
                 context.start_for_cache(starting);
             }
         });
@@ -274,8 +274,8 @@ fn a_close_waits_for_starts_that_come_to_nothing() {
 fn there_are_no_more_spares_than_wanted() {
     explore(|| {
         let (context, []) = Context::with();
-        let other = spawn(&context, |context| WorkerLedger::begin_spares(context, 2));
-        let starting = WorkerLedger::begin_spares(&context, 2);
+        let other = spawn(&context, |context| WorkerLedger::begin_spares(context, 2, usize::MAX));
+        let starting = WorkerLedger::begin_spares(&context, 2, usize::MAX);
         let others = other.join().unwrap();
         assert_eq!(starting.len() + others.len(), 2);
         assert_eq!(context.counts(), [0, 0, 2]);

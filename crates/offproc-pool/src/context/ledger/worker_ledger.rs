@@ -221,6 +221,11 @@ impl<W: PooledWorker> WorkerLedger<W> {
 
 /// Counts.
 impl<W: PooledWorker> WorkerLedger<W> {
+    /// Whether there is a worker that has started.
+    pub(crate) fn has_members(&self) -> bool {
+        !self.lock().members.is_empty()
+    }
+
     pub(crate) fn has_workers(&self) -> bool {
         let state = self.lock();
         !state.members.is_empty() || state.starting > 0
