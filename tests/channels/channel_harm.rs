@@ -289,7 +289,7 @@ fn an_item_without_memory_for_it_is_an_error_that_passes() {
     let receives = |mut receiver: Receiver<ByteBuf>| {
         assert_eq!(receiver.recv().wait().unwrap().len(), 10);
         let limit = getrlimit(rustix::process::Resource::As);
-        setrlimit(rustix::process::Resource::As, Rlimit { current: Some(32 << 20), ..limit.clone() }).unwrap();
+        setrlimit(rustix::process::Resource::As, Rlimit { current: Some(32 << 20), ..limit }).unwrap();
         let refused = receiver.recv().wait().unwrap_err().to_string();
         setrlimit(rustix::process::Resource::As, limit).unwrap();
         (refused, receiver.recv().wait().map(|item| item.len()).ok())
