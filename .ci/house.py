@@ -48,8 +48,11 @@ UNSAFE = """
     crates/offproc-core/src/sys/syscall/freebsd.rs
     crates/offproc-core/src/sys/syscall/linux.rs
     crates/offproc-core/src/sys/win32/console.rs
+    crates/offproc-core/src/sys/win32/create.rs
+    crates/offproc-core/src/sys/win32/handle.rs
     crates/offproc-core/src/sys/win32/image.rs
     crates/offproc-core/src/sys/win32/job.rs
+    crates/offproc-core/src/sys/win32/pipe.rs
     crates/offproc-core/src/sys/win32/process.rs
     crates/offproc-core/src/sys/win32/socket.rs
     crates/offproc-core/src/sys/win32/this.rs

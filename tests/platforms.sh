@@ -116,19 +116,30 @@ part_aarch64() {
         run_tests "$1" -p offproc-tests $(essential_tests) -- "${executors[@]}" "${not_emulated[@]}"
 }
 
-# Some tests fail now and then under Wine: with --long alone. docs/platforms.md has what they showed.
+# What Windows has mechanisms of its own for.
+windows_tests=(windows handles channel_items channel_ends forwarding)
+
 # shellcheck disable=SC2046 # one word an option
 part_windows() {
-    local verb=run
+    local verb=run executors=("${one_executor[@]}")
     [ -z "$is_build" ] || verb=build
+    [ -z "$is_long" ] || executors=()
     cargo_for "$1" $verb --quiet -p offproc-examples --example minimal
     # On sample pictures that it makes itself.
     cargo_for "$1" $verb --quiet -p offproc-examples --example thumbnails
-    if [ -n "$is_long" ]; then
-        run_tests "$1" -p offproc-tests $(essential_tests) --test windows --
-    else
-        cargo_for "$1" test --quiet --no-run -p offproc-tests $(essential_tests) --test windows
-    fi
+    [ -n "$is_build" ] || stranger "$1"
+    run_tests "$1" -p offproc-tests $(essential_tests) $(printf -- '--test %s ' "${windows_tests[@]}") \
+        -- "${executors[@]}"
+}
+
+# The README's ten lines, and forwarding, in a crate of their own.
+stranger() {
+    local cargo
+    cargo=$(mktemp)
+    printf '#!/bin/sh\nexec "%s/tests/platforms/cargo-for" %s "$@"\n' "$root" "$1" > "$cargo"
+    chmod +x "$cargo"
+    CARGO=$cargo STRANGER_TARGET_DIR=$root/target run tests/stranger.sh --program
+    rm "$cargo"
 }
 
 # Nothing of it can be linked here; with --long, the tests and examples as well as what is published, with all features.

@@ -27,11 +27,11 @@ matrix!(comes_above_a_resident_memory);
 
 async fn makes_single_use_workers(case: Case) {
     let context = case.builder().retire(|| true).open().unwrap();
-    let mut pids = HashSet::new();
+    let mut workers = HashSet::new();
     for _ in 0..10 {
-        pids.insert(context.run_sync(job::pid, ()).await.unwrap());
+        workers.insert(context.run_sync(job::process, ()).await.unwrap());
     }
-    assert_eq!(pids.len(), 10);
+    assert_eq!(workers.len(), 10);
     until("none is left", || context.statistics().idle_workers == 0).await;
     context.close().await.unwrap();
 }
@@ -43,11 +43,11 @@ fn second_time() -> bool {
 
 async fn makes_dual_use_workers(case: Case) {
     let context = case.builder().retire(second_time).open().unwrap();
-    let mut pids = HashMap::<u32, u32>::new();
+    let mut workers = HashMap::<_, u32>::new();
     for _ in 0..10 {
-        *pids.entry(context.run_sync(job::pid, ()).await.unwrap()).or_default() += 1;
+        *workers.entry(context.run_sync(job::process, ()).await.unwrap()).or_default() += 1;
     }
-    assert!(pids.len() == 5 && pids.values().all(|jobs| *jobs == 2), "{pids:?}");
+    assert!(workers.len() == 5 && workers.values().all(|jobs| *jobs == 2), "{workers:?}");
     context.close().await.unwrap();
 }
 
@@ -121,13 +121,13 @@ async fn that_never_ends_delays_no_call_and_is_killed_at_close(case: Case) {
 
 /// How many jobs each worker of a context ran that many calls in a row, in the order of their coming.
 async fn jobs_of_each(context: &WorkerContext, calls: usize) -> Vec<usize> {
-    let (mut pids, mut jobs) = (Vec::new(), Vec::new());
+    let (mut workers, mut jobs) = (Vec::new(), Vec::new());
     for _ in 0..calls {
-        let pid = context.run_sync(job::pid, ()).await.unwrap();
-        match pids.iter().position(|known| *known == pid) {
+        let worker = context.run_sync(job::process, ()).await.unwrap();
+        match workers.iter().position(|known| *known == worker) {
             Some(at) => jobs[at] += 1,
             None => {
-                pids.push(pid);
+                workers.push(worker);
                 jobs.push(1);
             }
         }

@@ -2,12 +2,14 @@
 #![cfg(windows)]
 
 use futures::executor::block_on;
+use futures::future::join_all;
 use offproc::{WorkerContext, run_sync};
 use offproc_tests::process::{Family, has_ended, must_end, wait_for_end};
-use offproc_tests::rendezvous::Arrivals;
+use offproc_tests::rendezvous::{Arrivals, arrive};
 use offproc_tests::scratch::Scratch;
 use offproc_tests::waiting::{blocking_until, drive_until};
 use offproc_tests::windows::handles;
+use offproc_tests::windows::job::Job;
 use offproc_tests::{isolated, job};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -74,6 +76,42 @@ fn a_busy_worker_ends_with_its_program() {
         assert!(
             wait_for_end(worker, Duration::from_secs(10)),
             "round {round}: worker {worker} has outlived its program"
+        );
+    }
+}
+
+/// The ticket of a program that is to be terminated while it starts workers.
+const STARTING: &str = "OFFPROC_TEST_STARTING";
+
+#[test]
+fn a_start_does_not_outlive_its_program() {
+    if let Ok(ticket) = std::env::var(STARTING) {
+        let contexts: Vec<_> = (0..4).map(|_| WorkerContext::builder().open().unwrap()).collect();
+        arrive(&ticket);
+        let _ = block_on(join_all(contexts.iter().map(|context| context.run_sync(job::pid, ()).into_future())));
+        return;
+    }
+    let scratch = Scratch::new();
+    let arrivals = Arrivals::new(&scratch, "arrivals");
+    for round in 0..rounds(500) {
+        let program = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_start_does_not_outlive_its_program", "--nocapture"])
+            .env(STARTING, arrivals.ticket())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn();
+        let (mut program, family) = (program.unwrap(), Job::new().unwrap());
+        family.add(&program).unwrap();
+        let pid = block_on(arrivals.next());
+        // At one moment or another of its starts, or later.
+        let moment = Duration::from_millis(round as u64 % 50);
+        if !wait_for_end(pid, moment) {
+            program.kill().unwrap();
+        }
+        program.wait().unwrap();
+        blocking_until(
+            || family.active() == 0,
+            || format!("round {round}: {} processes have outlived their program", family.active()),
         );
     }
 }

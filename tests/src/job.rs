@@ -4,11 +4,21 @@ use crate::rendezvous::{arrive, pass};
 use crate::scratch::append;
 #[cfg(unix)]
 use rustix::process::{Signal, getpid, kill_process};
+use std::sync::OnceLock;
+use std::time::SystemTime;
 
 /// The worker's process id.
 #[must_use]
 pub fn pid(_: ()) -> u32 {
     std::process::id()
+}
+
+/// The worker's process, which is no other one: a number is used again once its process has ended, on some systems
+/// soon.
+#[must_use]
+pub fn process(_: ()) -> (u32, SystemTime) {
+    static FIRST_ASKED: OnceLock<(u32, SystemTime)> = OnceLock::new();
+    *FIRST_ASKED.get_or_init(|| (std::process::id(), SystemTime::now()))
 }
 
 /// Arrives, waits at a gate and leaves a trace: ticket, gate, trace.

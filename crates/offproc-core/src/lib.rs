@@ -11,7 +11,9 @@
 #![cfg_attr(windows, allow(dead_code))]
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd", windows)))]
-compile_error!("offproc runs on Linux so far; its docs/platforms.md says what other systems still need");
+compile_error!(
+    "offproc does not build for this system: its docs/platforms.md says for which it does, and what a port needs"
+);
 
 mod error;
 #[cfg(offproc_fuzzing)]

@@ -9,12 +9,17 @@ use windows_sys::Win32::System::JobObjects::{
     JobObjectExtendedLimitInformation, QueryInformationJobObject, SetInformationJobObject, TerminateJobObject,
 };
 
+/// One with the processes that are added to it, and those that they start.
 #[derive(Debug)]
-pub(crate) struct Job(OwnedHandle);
+pub struct Job(OwnedHandle);
 
 impl Job {
     /// One whose processes end with this one.
-    pub(crate) fn new() -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// The system makes none.
+    pub fn new() -> io::Result<Self> {
         // SAFETY: no attributes, and no name; all zeroes is a valid value of the numbers, which are read.
         unsafe {
             let job = CreateJobObjectW(std::ptr::null(), std::ptr::null());
@@ -32,14 +37,24 @@ impl Job {
         }
     }
 
-    pub(crate) fn add(&self, child: &Child) -> io::Result<()> {
+    /// A process is in it from here on.
+    ///
+    /// # Errors
+    ///
+    /// It has ended.
+    pub fn add(&self, child: &Child) -> io::Result<()> {
         // SAFETY: two open handles.
         let added = unsafe { AssignProcessToJobObject(self.0.as_raw_handle(), child.as_raw_handle()) };
         if added == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// How many processes are in it.
-    pub(crate) fn active(&self) -> u32 {
+    ///
+    /// # Panics
+    ///
+    /// The system does not say.
+    #[must_use]
+    pub fn active(&self) -> u32 {
         // SAFETY: all zeroes is a valid value of the numbers, which are written to.
         unsafe {
             let mut count: JOBOBJECT_BASIC_ACCOUNTING_INFORMATION = std::mem::zeroed();
@@ -52,7 +67,7 @@ impl Job {
     }
 
     /// Ends them all.
-    pub(crate) fn end(&self) {
+    pub fn end(&self) {
         // SAFETY: an open handle.
         unsafe { TerminateJobObject(self.0.as_raw_handle(), 1) };
     }

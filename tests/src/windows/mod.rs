@@ -1,4 +1,4 @@
 //! What the tests ask Windows for.
 
 pub mod handles;
-pub(crate) mod job;
+pub mod job;

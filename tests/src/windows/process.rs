@@ -3,12 +3,13 @@
 use crate::waiting::PATIENCE;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::time::Duration;
-use windows_sys::Win32::Foundation::{INVALID_HANDLE_VALUE, WAIT_OBJECT_0};
+use windows_sys::Win32::Foundation::{FILETIME, INVALID_HANDLE_VALUE, WAIT_OBJECT_0};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
 };
 use windows_sys::Win32::System::Threading::{
-    OpenProcess, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess, WaitForSingleObject,
+    GetProcessTimes, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE,
+    TerminateProcess, WaitForSingleObject,
 };
 
 /// The processes that this one has started, and those that they have started.
@@ -25,8 +26,9 @@ impl Family {
         while let Some(parent) = parents.pop() {
             let (children, rest) = others.into_iter().partition(|(_, starter)| *starter == parent);
             others = rest;
-            let children = children.into_iter().map(|(pid, _): (u32, u32)| pid).filter(|pid| !has_ended(*pid));
-            let children: Vec<_> = children.collect();
+            // The number of a process that has ended may be this one's by now, but what that one has started is older.
+            let children = children.into_iter().map(|(pid, _): (u32, u32)| pid);
+            let children: Vec<_> = children.filter(|pid| !has_ended(*pid) && began(*pid) >= began(parent)).collect();
             parents.extend(&children);
             family.extend(children);
         }
@@ -76,6 +78,16 @@ fn listed() -> Vec<(u32, u32)> {
         }
     }
     found
+}
+
+/// When a process has begun; `None` of one that is gone.
+fn began(pid: u32) -> Option<u64> {
+    let process = open(pid, PROCESS_QUERY_LIMITED_INFORMATION)?;
+    const NEVER: FILETIME = FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
+    let [mut began, mut ended, mut system, mut user] = [NEVER; 4];
+    // SAFETY: an open handle; the four times are written to.
+    let known = unsafe { GetProcessTimes(process.as_raw_handle(), &mut began, &mut ended, &mut system, &mut user) };
+    (known != 0).then(|| u64::from(began.dwHighDateTime) << 32 | u64::from(began.dwLowDateTime))
 }
 
 /// True once a process has ended.

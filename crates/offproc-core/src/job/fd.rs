@@ -1,5 +1,6 @@
 //! Descriptors as arguments and results.
 
+use super::reason::noted;
 use super::{attachments, own};
 use crate::sys::gifts::{self, AsGift, BorrowedGift, Gift, MAX_FDS};
 use serde::de::{Error as _, Visitor};
@@ -8,6 +9,8 @@ use std::fmt;
 
 /// A file, a socket, or any other type around a descriptor, as an argument or a result of a call, alone or anywhere
 /// inside other types.
+///
+/// On Windows it is a file or another handle, or a socket: one of std's types for them, or a reference to one.
 ///
 /// The other side gets a duplicate: of the same open file, with the same position. A call, and an answer, can carry
 /// [`Fd::MOST`] of them. Serialising it outside a call is an error that says so; so is serialising it in another format
@@ -50,9 +53,11 @@ impl Serialize for Attached<'_> {
     }
 }
 
-impl<'de, T: From<Gift>> Deserialize<'de> for Fd<T> {
+impl<'de, T: TryFrom<Gift, Error: fmt::Display>> Deserialize<'de> for Fd<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(own::NAME, AttachedVisitor).map(|fd| Self(fd.into()))
+        let gift = deserializer.deserialize_newtype_struct(own::NAME, AttachedVisitor)?;
+        let taken = T::try_from(gift).map_err(|e| std::io::Error::other(e.to_string()));
+        noted(taken).map(Self).map_err(D::Error::custom)
     }
 }
 

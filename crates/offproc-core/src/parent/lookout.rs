@@ -6,12 +6,12 @@
 
 use super::poll_list::{PollList, next_number};
 use super::runtime::{PollSource, Readiness, Runtime, RuntimeId};
+use crate::sys::counter::OwnCounter;
 use crate::sys::fork::generation;
-use crate::sys::fork_registry::{TrackedFd, TrackedSocket};
-use crate::sys::gifts::Gift;
+use crate::sys::fork_registry::TrackedSocket;
 use crate::sys::per_process::{Locked, PerProcess};
 use crate::sys::readiness::{self, Interest};
-use crate::sys::{counter, thread};
+use crate::sys::thread;
 use std::io;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -21,7 +21,7 @@ static STATE: PerProcess<State> = PerProcess::new();
 #[derive(Default)]
 struct State {
     /// There while the thread runs.
-    interrupt: Option<Gift>,
+    interrupt: Option<OwnCounter>,
     list: PollList,
 }
 
@@ -100,19 +100,20 @@ impl State {
     /// Has the thread look at the list, and starts it if there is none.
     fn interrupt(&mut self) -> io::Result<()> {
         if let Some(interrupt) = &self.interrupt {
-            return counter::add_one(interrupt);
+            return interrupt.add_one();
         }
-        let (ours, theirs) = counter::open()?;
+        let interrupt = OwnCounter::open()?;
+        let ours = interrupt.clone();
         thread::start("offproc-lookout", None, move || look_out(&ours))?;
-        self.interrupt = Some(theirs.into_owned()?);
+        self.interrupt = Some(interrupt);
         Ok(())
     }
 }
 
 /// Wakes those whose descriptors are ready, until none is left.
-fn look_out(interrupt: &TrackedFd) {
+fn look_out(interrupt: &OwnCounter) {
     loop {
-        counter::take(interrupt);
+        interrupt.take();
         let mut state = lock();
         if state.list.is_empty() {
             state.interrupt = None;

@@ -4,7 +4,7 @@ use super::Settings;
 use super::resource::Resource;
 use crate::error::ConfigError;
 use crate::job::codec;
-use crate::sys::{cpu, limits, pipes};
+use crate::sys::{cpu, limits};
 use std::borrow::Cow;
 use std::ffi::OsStr;
 
@@ -23,7 +23,6 @@ impl Settings {
         self.check_environment()?;
         self.check_surroundings()?;
         self.check_resources()?;
-        self.check_pipes()?;
         codec::encode_own(self, &mut Vec::new()).map_err(|e| ConfigError::new(e.to_string()))
     }
 
@@ -97,16 +96,6 @@ impl Settings {
             if cpu::are_all_missing(cpus) {
                 return refused(format!("this program can run on none of the CPUs {cpus:?}"));
             }
-        }
-        Ok(())
-    }
-
-    fn check_pipes(&self) -> Result<(), ConfigError> {
-        if !pipes::ARE_SUPPORTED && self.diagnostics.keep_stderr {
-            return refused("`keep_stderr` is not there on this system so far");
-        }
-        if !pipes::ARE_SUPPORTED && self.log_forwarding.is_some() {
-            return refused("the logs of jobs cannot be forwarded on this system so far");
         }
         Ok(())
     }

@@ -82,6 +82,10 @@ pub(crate) struct Terms {
     pub(crate) extent: Extent,
     /// And how much of it, in the unit of each.
     pub(crate) limits: Vec<(Limited, u64)>,
+    /// It leads a process group of its own.
+    pub(crate) leads_group: bool,
+    /// It has the program's descriptors, and not just the standard three.
+    pub(crate) inherits_descriptors: bool,
 }
 
 /// A child process that has been started and not yet been waited for.

@@ -1,5 +1,5 @@
-//! The operating system: one concept a module, whose files are its mechanisms. Linux is the only system so far; what
-//! others offer in its place is in `docs/platforms.md`.
+//! The operating system: one concept a module, whose files are its mechanisms. `docs/platforms.md` compares what
+//! Linux, macOS, FreeBSD and Windows offer.
 //!
 //! **This table says which file is which concept on which system.** Where a system has a mechanism of its own, the
 //! concept is a folder with a file for each, all with the same interface. What depends on the system otherwise asks a
@@ -56,9 +56,12 @@ pub(crate) mod pairs;
 #[cfg_attr(windows, path = "socket/winsock_flags.rs")]
 mod socket_flags;
 
+#[cfg(windows)]
+#[path = "gifts/any.rs"]
+mod any_gift;
 /// Descriptors that go with bytes.
 #[cfg_attr(unix, path = "gifts/rights.rs")]
-#[cfg_attr(windows, path = "gifts/none.rs")]
+#[cfg_attr(windows, path = "gifts/handles.rs")]
 pub(crate) mod gifts;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -73,7 +76,7 @@ mod memory_file;
 /// A counter that one process adds to and another takes from.
 #[cfg_attr(all(any(target_os = "linux", target_os = "android"), not(offproc_portable)), path = "wake/eventfd.rs")]
 #[cfg_attr(any(offproc_portable, target_vendor = "apple", target_os = "freebsd"), path = "wake/pipe.rs")]
-#[cfg_attr(windows, path = "wake/none.rs")]
+#[cfg_attr(windows, path = "wake/socket.rs")]
 pub(crate) mod counter;
 
 /// The executable as it is loaded: the place of its code, its constructors, the identity of its build.
@@ -107,9 +110,12 @@ pub(crate) mod poll_source;
 #[cfg_attr(windows, path = "surroundings/windows.rs")]
 pub(crate) mod surroundings;
 
+#[cfg(windows)]
+#[path = "pipes/reader.rs"]
+mod pipe_reader;
 /// Pipes from a worker.
 #[cfg_attr(unix, path = "pipes/unix.rs")]
-#[cfg_attr(windows, path = "pipes/none.rs")]
+#[cfg_attr(windows, path = "pipes/waiter.rs")]
 pub(crate) mod pipes;
 
 /// The pipes of a worker behind a command.

@@ -1,5 +1,6 @@
 //! Bytes over a connected socket, without descriptors: see `gifts` for those.
 
+pub(crate) use super::socket_flags::SENT_ARRIVES;
 use super::socket_flags::{DONT_WAIT_TO_RECEIVE, DONT_WAIT_TO_SEND, GONE, NO_MEMORY, NO_SIGNAL};
 use rustix::fd::AsFd;
 use rustix::io::Errno;
@@ -115,6 +116,12 @@ pub(crate) fn receive(socket: impl AsFd, space: &mut [u8]) -> Result<usize, Errn
 /// `recv(MSG_PEEK | MSG_DONTWAIT)`: what comes next, which stays there.
 pub(crate) fn peek(socket: impl AsFd, space: &mut [u8]) -> Result<usize, Errno> {
     rustix::net::recv(socket, space, RecvFlags::PEEK | DONT_WAIT_TO_RECEIVE).map(|(count, _)| count)
+}
+
+/// `recv(MSG_DONTWAIT)`: how many bytes came.
+pub(crate) fn receive(socket: impl AsFd, space: &mut [u8]) -> Result<usize, Errno> {
+    let socket = socket.as_fd();
+    retry(|| rustix::net::recv(socket, &mut *space, DONT_WAIT_TO_RECEIVE)).map(|(count, _)| count)
 }
 
 /// `shutdown(SHUT_WR)`: the other side finds the end behind what was sent.

@@ -2,7 +2,9 @@
 //! standard three.
 #![allow(unsafe_code)]
 
+use super::child::Terms;
 use super::kernel;
+use super::lifeline::ParentEnd;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::process::{Child, Command};
@@ -37,8 +39,10 @@ fn wait_for_end(thread: rustix::thread::Pid) {
     }
 }
 
-/// The command's process is to lead a group of its own: on this system it sees to that itself.
-pub(crate) fn in_own_group(_: &mut Command) {}
+/// Starts the command, as far as the parent has to see to its terms. It does the rest itself.
+pub(crate) fn start(command: &mut Command, _: &ParentEnd, terms: &Terms) -> io::Result<Child> {
+    if terms.inherits_descriptors { command.spawn() } else { spawn_without_descriptors(command) }
+}
 
 /// Starts the command, on a passing thread. Descriptors of the program that are not close-on-exec are not in the new
 /// process.
@@ -47,7 +51,7 @@ pub(crate) fn in_own_group(_: &mut Command) {}
 /// memory the program has; and the new process could not distinguish what it has inherited from what its own
 /// constructors have opened. So the thread makes all of them close-on-exec, in a copy of the descriptor table that it
 /// alone has.
-pub(crate) fn spawn_without_descriptors(command: &mut Command) -> io::Result<Child> {
+fn spawn_without_descriptors(command: &mut Command) -> io::Result<Child> {
     hide_descriptors();
     command.spawn()
 }

@@ -45,6 +45,8 @@ kinds! {
     Attached = 4,
     /// Parent to worker, over a stream: the items of the chunk that have not begun are not wanted.
     Withdraw = 5,
+    /// Either way, before the frame that they go with, where the stream carries none: its handles.
+    Gifts = 6,
     /// Worker to parent: it is of the same build, and begins to run `init` or `preload`.
     Welcome = 16,
     /// Worker to parent: it is of the same build, and waits for jobs.
@@ -150,6 +152,14 @@ pub(crate) fn begin() -> Vec<u8> {
     let mut buffer = buffer::take();
     buffer.resize(HEADER, 0);
     buffer
+}
+
+/// A frame that lists handles.
+pub(crate) fn of_list(list: &[u8]) -> Vec<u8> {
+    let mut frame = begin();
+    frame.extend_from_slice(list);
+    finish(Kind::Gifts, &mut frame);
+    frame
 }
 
 /// A frame without a body.

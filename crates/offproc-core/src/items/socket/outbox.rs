@@ -8,7 +8,7 @@ use crate::parent::runtime::{PollSource, Readiness, Runtime};
 use crate::sys::fork_registry::TrackedFd;
 use crate::sys::per_process::PerProcess;
 use crate::sys::readiness::{self, Interest};
-use crate::sys::socket::{self, Blocking};
+use crate::sys::socket::{self, Blocking, SENT_ARRIVES};
 use crate::wire::items::stream::HEADER;
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// How long a worker that ends waits for a receiver that reads nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it waits for one that has not yet received what has arrived.
+const LINGER: Duration = Duration::from_secs(1);
 /// A buffer of more bytes is not kept.
 const KEPT: usize = 1 << 20;
 
@@ -47,6 +49,9 @@ enum State {
     Leaving,
     /// The end was dropped: to be shut down once all is written.
     Closing,
+    /// All is written. Until the receiver is gone, its acknowledgements are read, so that none resets the connection:
+    /// see `SENT_ARRIVES`.
+    Lingering,
     /// The receiver is gone.
     Broken,
 }
@@ -121,7 +126,7 @@ impl Outbox {
             }
             match self.write(front, &[]) {
                 Ok(0) => {
-                    if self.watch(backlog) {
+                    if self.watch(backlog, Interest::Writable) {
                         return;
                     }
                 }
@@ -129,24 +134,51 @@ impl Outbox {
                 Err(Gone) => backlog.break_off(),
             }
         }
-        backlog.watch = None;
         if backlog.bytes.is_empty() && backlog.bytes.capacity() > KEPT {
             backlog.bytes = VecDeque::new();
         }
-        if backlog.state == State::Closing {
-            self.shut_down();
+        match backlog.state {
+            State::Closing if SENT_ARRIVES => self.shut_down(),
+            State::Closing => {
+                socket::shut_down_sending(&self.socket);
+                (backlog.state, backlog.watch) = (State::Lingering, None);
+                return self.linger(backlog);
+            }
+            State::Lingering => return self.linger(backlog),
+            State::Open | State::Leaving | State::Broken => {}
+        }
+        backlog.watch = None;
+    }
+
+    /// Reads what comes, and has the thread wait for more.
+    fn linger(self: &Arc<Self>, backlog: &mut Backlog) {
+        let mut space = [0; 256];
+        loop {
+            match socket::receive(&self.socket, &mut space) {
+                Ok(1..) => {}
+                Err(Errno::AGAIN) => {
+                    if self.watch(backlog, Interest::Readable) {
+                        return;
+                    }
+                }
+                Ok(0) | Err(_) => return backlog.break_off(),
+            }
         }
     }
 
-    /// False if there is room by now.
-    fn watch(self: &Arc<Self>, backlog: &mut Backlog) -> bool {
+    /// False if it is ready by now.
+    fn watch(self: &Arc<Self>, backlog: &mut Backlog, interest: Interest) -> bool {
         if backlog.watch.is_none() {
             FULL.lock().retain(|outbox| outbox.strong_count() > 0 && !std::ptr::eq(outbox.as_ptr(), &raw const **self));
             FULL.lock().push(Arc::downgrade(self));
             backlog.watch = Lookout.watch(PollSource::new(self.socket.clone())).ok();
         }
         let waker = Waker::from(Arc::clone(self));
-        let polled = backlog.watch.as_ref().map(|watch| watch.poll_writable(&mut Context::from_waker(&waker)));
+        let cx = &mut Context::from_waker(&waker);
+        let polled = backlog.watch.as_ref().map(|watch| match interest {
+            Interest::Readable => watch.poll_readable(cx),
+            Interest::Writable => watch.poll_writable(cx),
+        });
         match polled {
             Some(Poll::Ready(Ok(()))) => return false,
             Some(Poll::Pending) => {}
@@ -198,11 +230,14 @@ impl Outbox {
         loop {
             let mut backlog = self.lock();
             self.flow(&mut backlog);
-            if backlog.bytes.is_empty() || backlog.state == State::Leaving {
-                return;
-            }
+            let (wanted, patience) = match backlog.state {
+                State::Leaving => return,
+                State::Lingering => (Interest::Readable, LINGER),
+                _ if backlog.bytes.is_empty() => return,
+                _ => (Interest::Writable, PATIENCE),
+            };
             drop(backlog);
-            if !matches!(readiness::wait_for(&self.socket, Interest::Writable, PATIENCE), Ok(true)) {
+            if !matches!(readiness::wait_for(&self.socket, wanted, patience), Ok(true)) {
                 let mut backlog = self.lock();
                 let is_closing = backlog.state == State::Closing;
                 backlog.break_off();

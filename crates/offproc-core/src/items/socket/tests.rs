@@ -170,3 +170,22 @@ fn the_memory_of_a_large_item_is_not_kept() {
     assert!(matches!(receiver.take(&mut Vec::new(), 1, &ours), Taken::Empty));
     assert!(receiver.room() <= 1 << 20, "{}", receiver.room());
 }
+
+/// Or they would reset the connection, with items in it that were not received.
+#[cfg(windows)]
+#[test]
+fn a_closed_sender_takes_acknowledgements_until_its_receiver_is_gone() {
+    let (ours, theirs) = bells();
+    let (mut sender, mut receiver) = ends(1000, &ours);
+    for _ in 0..3 {
+        assert!(matches!(sender.offer(b"item", &ours), Offered::Sent));
+    }
+    sender.close();
+    drop((sender, ours));
+    for _ in 0..3 {
+        assert_eq!(take(&mut receiver, &theirs).unwrap(), b"item");
+        write(&theirs, &[1]);
+    }
+    assert!(matches!(take(&mut receiver, &theirs), Err(Taken::End)));
+    write(&theirs, &[1]);
+}

@@ -240,7 +240,6 @@ impl Outgoing {
             Sharing::Far => return Err(io::Error::other(FAR)),
             Sharing::Copy | Sharing::Down | Sharing::Up => {}
         }
-        gifts::may_travel()?;
         let descriptors = &mut self.things().descriptors;
         if descriptors.len() >= MAX_FDS {
             return Err(io::Error::other(format!(

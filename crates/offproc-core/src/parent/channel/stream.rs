@@ -1,9 +1,10 @@
 //! The portable transport: frames over a private socket pair; the parent reads while it writes. Every worker begins
 //! with it; with shared memory, it is only for the handshake and for descriptors.
 
+mod frame_event;
 mod outbound;
 
-use super::event::{Awaited, ChannelEvent, MayHangUp, RetireDecision};
+use super::event::{Awaited, ChannelEvent, RetireDecision};
 use super::parent_channel::{Encoded, ParentChannel, WriteJob, encoded_or, no_room};
 use super::registered::Registered;
 use crate::error::EncodeError;
@@ -13,10 +14,11 @@ use crate::job::message::Answer;
 use crate::parent::runtime::RuntimeSelector;
 use crate::sys::discard::{discard, receive_some};
 use crate::sys::fork_registry::{TrackedGift, TrackedSocket, WeakSocket};
-use crate::sys::gifts::{Gift, send_with};
+use crate::sys::gifts::{self, Gift, send_with};
 use crate::sys::socket::{self, Blocking, RESET_MEANS_UNREAD, Unsent, retry};
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
 use crate::wire::writer::Writer;
+pub(crate) use frame_event::FrameEvent;
 use outbound::{Outbound, has_died_of_job};
 use rustix::io::Errno;
 use std::io;
@@ -39,25 +41,6 @@ pub(crate) struct ParentStream {
     outgoing: Outgoing,
     // Of the current job, if it is a chunk: what came of its answer.
     parts: Option<Vec<u8>>,
-}
-
-/// The events of the connection.
-#[derive(Debug)]
-pub(crate) enum FrameEvent {
-    Frame(Frame),
-    /// See [`ChannelEvent`] for this one and those below.
-    NotTaken,
-    NotSent(io::Error),
-    HungUp,
-    Violation(String),
-}
-
-impl MayHangUp for FrameEvent {
-    const HUNG_UP: Self = Self::HungUp;
-
-    fn is_hang_up(&self) -> bool {
-        matches!(self, Self::HungUp)
-    }
 }
 
 impl ParentStream {
@@ -142,8 +125,13 @@ impl ParentStream {
                 Ok(Some(frame)) if frame.lost().is_some() && frame.kind.is_of_chunk() => {
                     return Err(FrameEvent::Violation("results that there is no memory for".to_owned()));
                 }
+                Ok(Some(list)) if list.kind == Kind::Gifts => {
+                    gifts::take(self.socket.descriptor(), list.body(), &mut self.received)
+                        .map_err(FrameEvent::violation)?;
+                    continue;
+                }
                 Ok(Some(frame)) => return Ok(Some(frame.or_no_memory("a result"))),
-                Err(e) => return Err(FrameEvent::Violation(e.to_string())),
+                Err(e) => return Err(FrameEvent::violation(e)),
             }
             let (socket, space) = (self.socket.descriptor(), self.decoder.space());
             match retry(|| receive_some(socket, space, &mut self.received)) {
@@ -157,7 +145,7 @@ impl ParentStream {
                     return Err(FrameEvent::NotTaken);
                 }
                 Err(e) if socket::is_gone(e) => return Err(FrameEvent::HungUp),
-                Err(e) => return Err(FrameEvent::Violation(io::Error::from(e).to_string())),
+                Err(e) => return Err(FrameEvent::violation(io::Error::from(e))),
             }
         }
     }
@@ -208,7 +196,7 @@ impl ParentStream {
             match self.poll_ready(is_blocked, cx, runtime) {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
-                Err(e) => return Poll::Ready(FrameEvent::Violation(e.to_string())),
+                Err(e) => return Poll::Ready(FrameEvent::violation(e)),
             }
         }
     }

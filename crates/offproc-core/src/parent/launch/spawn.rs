@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use crate::settings::signals::Signals;
 use crate::sys::child::{Child, Extent, Terms};
 use crate::sys::handover::Handover;
-use crate::sys::spawn::{in_own_group, spawn_without_descriptors};
+use crate::sys::spawn::start;
 use crate::sys::{environment, executable};
 use crate::wire::marker::{self, MARKER};
 use std::io;
@@ -56,21 +56,14 @@ fn launch(settings: &Settings) -> io::Result<Launched> {
         };
     }
     command.env(MARKER, marker::ours());
-    if settings.surroundings.signals == Signals::OwnGroup {
-        in_own_group(&mut command);
-    }
     let handover = Handover::begin(&mut command, worker_control)?;
+    let terms = terms(settings);
     let (mut started, rights) = with_rights(|| {
-        let spawned = if settings.surroundings.inherit_descriptors {
-            command.spawn()
-        } else {
-            spawn_without_descriptors(&mut command)
-        };
-        spawned.map_err(|e| io::Error::new(e.kind(), executable::explain(&e)))
+        start(&mut command, &lifeline, &terms).map_err(|e| io::Error::new(e.kind(), executable::explain(&e)))
     })?;
     let given = handover.finish(&mut started);
     let child = Child::of_spawned(started)?;
-    let bound = lifeline.bind(&child, &terms(settings));
+    let bound = lifeline.bind(&child, &terms);
     let process = KillGuard(Process::adopt(child));
     given.and(bound).map_err(|e| about("its connection could not be given to it", e))?;
     Ok(Launched::new(process, control, lifeline, worker_lifeline, rights))
@@ -79,5 +72,10 @@ fn launch(settings: &Settings) -> io::Result<Launched> {
 /// What the parent has to see to.
 fn terms(settings: &Settings) -> Terms {
     let limits = settings.limits.resource_limits.iter().map(|(resource, most)| (resource.limited(), *most));
-    Terms { extent: Extent::of(settings.shutdown.kill_tree), limits: limits.collect() }
+    Terms {
+        extent: Extent::of(settings.shutdown.kill_tree),
+        limits: limits.collect(),
+        leads_group: settings.surroundings.signals == Signals::OwnGroup,
+        inherits_descriptors: settings.surroundings.inherit_descriptors,
+    }
 }

@@ -1,10 +1,11 @@
 //! Workers behind a command: not on this system so far, whose pipes cannot be awaited.
 
 use super::fork_registry::{TrackedFd, TrackedGift};
+use super::process::Started;
 use rustix::io::Errno;
 use std::io;
 use std::net::SocketAddr;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::Duration;
 
 /// Whether this system has such workers.
@@ -18,7 +19,7 @@ pub(crate) struct Pipes {
     pub(crate) stdout: TrackedFd,
 }
 
-pub(crate) fn spawn(_: &mut Command, _: TrackedGift) -> io::Result<(Child, Pipes)> {
+pub(crate) fn spawn(_: &mut Command, _: TrackedGift) -> io::Result<(Started, Pipes)> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

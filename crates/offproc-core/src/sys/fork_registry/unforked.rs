@@ -1,39 +1,76 @@
 //! Sockets of this process, on a system without `fork`: there is nothing to register.
 
-use super::gifts::Gift;
+use super::any_gift::{AsGift, BorrowedGift, Gift};
+use super::pipe_reader::Reader;
 use super::socket::peek;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::Shutdown;
 use std::io;
-use std::os::windows::io::{AsHandle, AsRawSocket, AsSocket, BorrowedHandle, BorrowedSocket, OwnedSocket, RawSocket};
-use std::sync::{Arc, Weak};
+use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, OwnedHandle, OwnedSocket, RawSocket};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// A socket, closed when its last clone is dropped.
 #[derive(Clone, Debug)]
-pub(crate) struct TrackedSocket(Arc<OwnedSocket>);
+pub(crate) struct TrackedSocket {
+    socket: Arc<OwnedSocket>,
+    /// What there is behind it. The two ends of a pair share that.
+    behind: Arc<OnceLock<Behind>>,
+}
+
+/// What a socket stands for.
+#[derive(Debug)]
+pub(super) enum Behind {
+    /// Of a pair: the process that has one of its ends.
+    Process(Peer),
+    /// The pipe that it says the news of.
+    Pipe(Reader),
+}
+
+/// The process at the other end of a connection, as its parent has it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(super) process: OwnedHandle,
+    pub(super) pid: u32,
+}
 
 impl From<OwnedSocket> for TrackedSocket {
     fn from(socket: OwnedSocket) -> Self {
-        Self(Arc::new(socket))
+        Self { socket: Arc::new(socket), behind: Arc::default() }
     }
 }
 
 impl AsSocket for TrackedSocket {
     fn as_socket(&self) -> BorrowedSocket<'_> {
-        self.0.as_socket()
+        self.socket.as_socket()
     }
 }
 
 impl AsRawSocket for TrackedSocket {
     fn as_raw_socket(&self) -> RawSocket {
-        self.0.as_raw_socket()
+        self.socket.as_raw_socket()
     }
 }
 
 impl TrackedSocket {
+    /// The two ends of a pair.
+    pub(super) fn pair(ours: OwnedSocket, theirs: OwnedSocket) -> (Self, Self) {
+        let behind: Arc<OnceLock<Behind>> = Arc::default();
+        let of = |socket| Self { socket: Arc::new(socket), behind: Arc::clone(&behind) };
+        (of(ours), of(theirs))
+    }
+
+    /// From here on it stands for that.
+    pub(super) fn is_before(&self, what: Behind) {
+        let _ = self.behind.set(what);
+    }
+
+    pub(super) fn behind(&self) -> Option<&Behind> {
+        self.behind.get()
+    }
+
     /// Returns it; a duplicate, if there is a clone.
     pub(crate) fn into_owned(self) -> io::Result<OwnedSocket> {
-        Arc::try_unwrap(self.0).or_else(|shared| shared.try_clone())
+        Arc::try_unwrap(self.socket).or_else(|shared| shared.try_clone())
     }
 
     /// `shutdown(SD_BOTH)`.
@@ -46,7 +83,7 @@ impl TrackedSocket {
     pub(crate) fn close_elsewhere(&self) {}
 
     pub(crate) fn downgrade(&self) -> WeakSocket {
-        WeakSocket(Arc::downgrade(&self.0))
+        WeakSocket(Arc::downgrade(&self.socket))
     }
 }
 
@@ -63,9 +100,9 @@ impl From<Gift> for TrackedGift {
     }
 }
 
-impl AsHandle for TrackedGift {
-    fn as_handle(&self) -> BorrowedHandle<'_> {
-        self.0.as_handle()
+impl AsGift for TrackedGift {
+    fn as_gift(&self) -> BorrowedGift<'_> {
+        self.0.as_gift()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::fd_numbers::{add_received, duplicate_high};
 use super::flags::{self, RECEIVE_GIFTS};
-use super::socket::{Blocking, Socket, retry};
+use super::socket::{Blocking, Socket, Unsent, retry};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage};
 use std::io::{self, IoSlice, IoSliceMut};
@@ -14,12 +14,6 @@ pub(crate) use std::os::fd::{AsFd as AsGift, BorrowedFd as BorrowedGift, OwnedFd
 
 pub(crate) fn borrow(gift: &impl AsGift) -> BorrowedGift<'_> {
     gift.as_fd()
-}
-
-/// Whether they can travel at all: they can.
-#[allow(clippy::unnecessary_wraps, reason = "on other systems they cannot")]
-pub(crate) fn may_travel() -> io::Result<()> {
-    Ok(())
 }
 
 /// One that this process keeps, where a job does not close it by mistake.
@@ -42,6 +36,17 @@ pub(crate) fn of_socket(socket: &impl AsFd) -> io::Result<BorrowedGift<'_>> {
 #[allow(clippy::unnecessary_wraps, reason = "other systems have two kinds")]
 pub(crate) fn into_socket(gift: Gift) -> io::Result<Socket> {
     Ok(gift)
+}
+
+/// The list that the receiver has to have before the message: they travel with its first byte, and need none.
+#[allow(clippy::unnecessary_wraps, reason = "other mechanisms may fail")]
+pub(crate) fn list(_: &impl AsFd, _: &[impl AsFd]) -> Result<Option<Vec<u8>>, Unsent> {
+    Ok(None)
+}
+
+/// Takes those of a list: no process sends one.
+pub(crate) fn take(_: &impl AsFd, _: &[u8], _: &mut Vec<Gift>) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::InvalidData, "a list of handles"))
 }
 
 /// How many descriptors go with one message of ours.

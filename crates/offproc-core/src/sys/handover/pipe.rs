@@ -1,15 +1,17 @@
 //! The connection of a worker: its parent duplicates the socket for it, and sends the words by which it gets the
 //! duplicate through a pipe, which is the worker's stdin. So no handle of ours is ever inherited.
 
-use super::fork_registry::TrackedSocket;
+use super::fork_registry::{Behind, Peer, TrackedSocket};
 use super::peer;
+use super::process::Started;
 use super::readiness::{self, Interest};
 use super::socket::{self, Blocking, Socket, Unsent};
-use super::win32::{console, socket as system};
+use super::win32::console::{self, Standard};
+use super::win32::socket as system;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::windows::io::AsSocket;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 /// A connection that goes to a process that is to be started.
 #[must_use]
@@ -18,15 +20,15 @@ pub(crate) struct Handover(TrackedSocket);
 impl Handover {
     /// The command's process gets this end.
     #[expect(clippy::unnecessary_wraps, reason = "other mechanisms may fail")]
-    pub(crate) fn begin(command: &mut Command, socket: TrackedSocket) -> io::Result<Self> {
-        command.stdin(Stdio::piped());
+    pub(crate) fn begin(_: &mut Command, socket: TrackedSocket) -> io::Result<Self> {
         Ok(Self(socket))
     }
 
     /// The process has started: gives it the connection. Its stdin is at its end then.
-    pub(crate) fn finish(self, child: &mut Child) -> io::Result<()> {
-        let mut stdin = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        stdin.write_all(&system::duplicate_for(self.0.as_socket(), child.id())?)
+    pub(crate) fn finish(self, started: &mut Started) -> io::Result<()> {
+        let worker = Peer { process: started.process.try_clone()?, pid: started.pid };
+        self.0.is_before(Behind::Process(worker));
+        started.stdin.write_all(&system::duplicate_for(self.0.as_socket(), started.pid)?)
     }
 }
 
@@ -35,12 +37,14 @@ pub(crate) fn must_be_of_parent() -> io::Result<()> {
     peer::must_be_parent()
 }
 
-/// Takes the connection from stdin, which is empty from here on. It does not block.
+/// Takes the connection from stdin, which is empty from here on. The connection does not block.
 pub(crate) fn take() -> io::Result<Socket> {
-    let stdin = console::stdin().ok_or(io::ErrorKind::NotFound)?;
+    let stdin = console::standard(Standard::Input).ok_or(io::ErrorKind::NotFound)?;
     let mut words = [0; system::WORDS];
     File::from(stdin.try_clone_to_owned()?).read_exact(&mut words)?;
-    system::from_words(&words)
+    let socket = system::from_words(&words)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    Ok(socket)
 }
 
 /// Sends the parent the reason why this process is not its worker; false if stdin does not seem to be the parent's.

@@ -25,8 +25,8 @@ impl ParentEnd {
     /// The process that holds the other end, once it has started: it ends by itself.
     #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "other mechanisms begin here")]
     pub(crate) fn bind<P>(&self, _child: &Child<P>, terms: &Terms) -> io::Result<()> {
-        // It limits itself, too.
-        let _ = (terms.extent, &terms.limits);
+        // It limits itself, and leads its group.
+        let _ = (terms.extent, &terms.limits, terms.leads_group);
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Each worker is in a job object of its own, whose only handle is the parent's. However the parent ends, the system
 //! closes that handle, and then ends what is in the job (`JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE`). The worker is put into
-//! it between its start and its hello: until then it does nothing but wait for that, and if the parent ends before, it
-//! finds the end of its stdin.
+//! it by the call that makes it (`PROC_THREAD_ATTRIBUTE_JOB_LIST`), so there is no moment in which it could be left
+//! behind.
 //!
 //! A copy of the handle in another process would keep the worker alive: it is never inherited.
 
@@ -15,7 +15,7 @@ use super::limits::Limited;
 use super::process::ProcessHandle;
 use super::win32::job::{self, Limits};
 use std::io;
-use std::os::windows::io::{AsHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, BorrowedHandle, OwnedHandle};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,8 +33,8 @@ pub(crate) fn pair() -> io::Result<(ParentEnd, WorkerEnd)> {
 }
 
 impl ParentEnd {
-    /// `AssignProcessToJobObject`: from here on the end of this process ends that one.
-    pub(crate) fn bind(&self, child: &Child<ProcessHandle>, terms: &Terms) -> io::Result<()> {
+    /// The job, which limits what is in it as the terms say, for a process that is to be started in it.
+    pub(super) fn job_for(&self, terms: &Terms) -> io::Result<BorrowedHandle<'_>> {
         let most = |wanted| terms.limits.iter().find(|(limited, _)| *limited == wanted).map(|(_, most)| *most);
         let limits = Limits {
             lets_children_go: terms.extent == Extent::Process,
@@ -42,7 +42,14 @@ impl ParentEnd {
             cpu_time: most(Limited::CpuTime).map(Duration::from_secs),
         };
         job::limit(self.0.as_handle(), &limits)?;
-        child.enter(&self.0)
+        Ok(self.0.as_handle())
+    }
+
+    /// The process was started in the job.
+    #[expect(clippy::unnecessary_wraps, reason = "other mechanisms may fail")]
+    pub(crate) fn bind(&self, child: &Child<ProcessHandle>, _: &Terms) -> io::Result<()> {
+        child.is_in(&self.0);
+        Ok(())
     }
 
     pub(crate) fn downgrade(&self) -> Cutter {
@@ -86,7 +93,7 @@ pub(crate) enum Hold {
     Missing,
 }
 
-/// This process is in its job by now: the parent has put it there before the hello.
+/// This process was made in its job.
 pub(crate) fn hold(_gifts: &mut impl Iterator<Item = Gift>) -> io::Result<Hold> {
     Ok(Hold::Held)
 }

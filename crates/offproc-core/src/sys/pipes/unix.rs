@@ -10,9 +10,6 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-/// Whether this system has them.
-pub(crate) const ARE_SUPPORTED: bool = true;
-
 /// The capacity of a pipe in bytes, with pages of the usual size.
 pub(crate) const USUAL: usize = 64 << 10;
 

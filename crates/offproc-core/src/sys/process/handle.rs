@@ -2,10 +2,12 @@
 //! there is nothing to reap.
 
 use super::child::{Child, Kill, NotOurs, NotPermitted, ShowsEnd, Unsupported, Wait};
+use super::gifts::Gift;
 use super::reap::{Reaped, Usage};
 use super::status::KILLED;
 use super::win32::{job, process};
 use async_io::os::windows::Waitable;
+use std::fs::File;
 use std::io;
 use std::os::windows::io::{AsHandle, BorrowedHandle, OwnedHandle};
 use std::sync::{Arc, OnceLock};
@@ -18,6 +20,15 @@ pub(crate) struct ProcessHandle {
     process: Shared,
     /// Its last handle keeps the process alive: see `lifeline`.
     job: OnceLock<Arc<OwnedHandle>>,
+}
+
+/// A process that has been started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(super) process: OwnedHandle,
+    pub(super) pid: u32,
+    /// Where its stdin is written to.
+    pub(super) stdin: File,
 }
 
 /// A handle that several wait for.
@@ -96,21 +107,19 @@ impl Wait for ProcessHandle {
 impl Child<ProcessHandle> {
     /// Takes over a child that has just been started.
     #[expect(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
-    pub(crate) fn of_spawned(child: std::process::Child) -> io::Result<Self> {
-        let (pid, process) = (child.id(), Shared(Arc::new(OwnedHandle::from(child))));
+    pub(crate) fn of_spawned(Started { process, pid, .. }: Started) -> io::Result<Self> {
+        let process = Shared(Arc::new(process));
         Ok(Self::new(ProcessHandle { pid, process, job: OnceLock::new() }))
     }
 
     /// A process that another one has started: there is none.
-    pub(crate) fn of_another(_: u32, _: Option<OwnedHandle>, _: Box<dyn ShowsEnd>) -> Option<Self> {
+    pub(crate) fn of_another(_: u32, _: Option<Gift>, _: Box<dyn ShowsEnd>) -> Option<Self> {
         None
     }
 
-    /// Puts it into a job, by which it is killed with all that it has started.
-    pub(super) fn enter(&self, job: &Arc<OwnedHandle>) -> io::Result<()> {
-        job::assign(job.as_handle(), self.inner().as_handle())?;
+    /// It was started in this job, by which it is killed with all that it has started.
+    pub(super) fn is_in(&self, job: &Arc<OwnedHandle>) {
         let _ = self.inner().job.set(Arc::clone(job));
-        Ok(())
     }
 
     pub(crate) fn handle(&self) -> &ProcessHandle {

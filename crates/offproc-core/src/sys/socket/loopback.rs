@@ -3,8 +3,10 @@
 
 use super::fork_registry::TrackedSocket;
 use super::readiness::{Interest, wait};
+use rustix::net::sockopt::socket_type;
+use rustix::net::{SocketType, getpeername, getsockname};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::windows::io::OwnedSocket;
 use std::time::{Duration, Instant};
 
@@ -38,7 +40,7 @@ pub(crate) fn pair() -> io::Result<(TrackedSocket, TrackedSocket)> {
         end.set_nodelay(true)?;
         end.set_nonblocking(true)?;
     }
-    Ok((OwnedSocket::from(ours).into(), OwnedSocket::from(theirs).into()))
+    Ok(TrackedSocket::pair(ours.into(), theirs.into()))
 }
 
 /// The same, for two ends that may both go elsewhere.
@@ -51,9 +53,12 @@ pub(crate) fn has_room_for(_: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a socket from another process is one of such a pair: none comes so far.
-pub(crate) fn is_of_pair(_: &OwnedSocket) -> bool {
-    false
+/// Whether a socket from another process is one of such a pair: a connection within this machine.
+pub(crate) fn is_of_pair(socket: &OwnedSocket) -> bool {
+    let is_local = |address| SocketAddr::try_from(address).is_ok_and(|address| address.ip() == Ipv4Addr::LOCALHOST);
+    let is_stream = socket_type(socket).is_ok_and(|kind| kind == SocketType::STREAM);
+    let peer = getpeername(socket).ok().flatten();
+    is_stream && getsockname(socket).is_ok_and(is_local) && peer.is_some_and(is_local)
 }
 
 #[cfg(test)]

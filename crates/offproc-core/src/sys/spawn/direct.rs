@@ -1,6 +1,8 @@
 //! Starting a process, where a process is no thread's child.
 #![allow(unsafe_code)]
 
+use super::child::Terms;
+use super::lifeline::ParentEnd;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::process::{Child, Command};
@@ -12,13 +14,15 @@ pub(crate) fn on_a_passing_thread<T: Send>(start: impl FnOnce() -> io::Result<T>
     start()
 }
 
-/// The command's process is to lead a group of its own: it sees to that itself.
-pub(crate) fn in_own_group(_: &mut Command) {}
+/// Starts the command, as far as the parent has to see to its terms. It does the rest itself.
+pub(crate) fn start(command: &mut Command, _: &ParentEnd, terms: &Terms) -> io::Result<Child> {
+    if terms.inherits_descriptors { command.spawn() } else { spawn_without_descriptors(command) }
+}
 
 /// Starts the command. Descriptors of the program that are not close-on-exec are in the new process, too: a thread has
 /// no descriptors of its own here, and a function between fork and exec would make a start slower the more memory the
 /// program has.
-pub(crate) fn spawn_without_descriptors(command: &mut Command) -> io::Result<Child> {
+fn spawn_without_descriptors(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 

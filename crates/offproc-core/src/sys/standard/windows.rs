@@ -1,9 +1,12 @@
-//! The standard streams: they are given to a process when it is made.
+//! The standard streams.
 
 use super::gifts::Gift;
+use super::win32::console;
 use std::io;
 
-/// What has begun to write to stderr does not follow a change.
-pub(crate) fn replace_stderr(_: Gift) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+/// From here on stderr is this pipe, for the C library, too.
+pub(crate) fn replace_stderr(pipe: Gift) -> io::Result<()> {
+    console::replace_stderr(
+        std::os::windows::io::OwnedHandle::try_from(pipe).map_err(|e| io::Error::other(e.to_string()))?,
+    )
 }

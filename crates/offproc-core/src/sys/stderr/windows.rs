@@ -1,7 +1,7 @@
 //! Lines on stderr, without std's lock, which any thread may hold.
 
 use super::thread;
-use super::win32::console;
+use super::win32::console::{self, Standard};
 use std::fmt;
 use std::fs::File;
 use std::io::Write;
@@ -13,7 +13,7 @@ pub(crate) fn say(text: impl fmt::Display) {
 
 /// `WriteFile`, until all is written, or as much as possible.
 pub(crate) fn write_to_stderr(text: &[u8]) {
-    let duplicate = console::stderr().and_then(|stderr| stderr.try_clone_to_owned().ok());
+    let duplicate = console::standard(Standard::Error).and_then(|stderr| stderr.try_clone_to_owned().ok());
     if let Some(mut stderr) = duplicate.map(File::from) {
         let _ = stderr.write_all(text);
     }

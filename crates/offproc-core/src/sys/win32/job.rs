@@ -6,7 +6,7 @@ use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
 use std::time::Duration;
 use windows_sys::Win32::System::JobObjects::{
-    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOB_OBJECT_LIMIT_PROCESS_MEMORY,
+    CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOB_OBJECT_LIMIT_PROCESS_MEMORY,
     JOB_OBJECT_LIMIT_PROCESS_TIME, JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
     JobObjectExtendedLimitInformation, SetInformationJobObject, TerminateJobObject,
 };
@@ -57,12 +57,6 @@ pub(in super::super) fn limit(job: BorrowedHandle<'_>, wanted: &Limits) -> io::R
     let from = (&raw const limits).cast();
     // SAFETY: the structure is of the kind and size that is said, and is read during the call.
     check(unsafe { SetInformationJobObject(job.as_raw_handle(), JobObjectExtendedLimitInformation, from, size) })
-}
-
-/// `AssignProcessToJobObject`.
-pub(in super::super) fn assign(job: BorrowedHandle<'_>, process: BorrowedHandle<'_>) -> io::Result<()> {
-    // SAFETY: two handles that are open, as they are borrowed.
-    check(unsafe { AssignProcessToJobObject(job.as_raw_handle(), process.as_raw_handle()) })
 }
 
 /// `TerminateJobObject`: ends all processes in it, with this exit code.

@@ -2,7 +2,9 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::windows::io::{AsRawSocket, BorrowedSocket, FromRawSocket, OwnedSocket};
+use std::os::windows::io::{
+    AsRawHandle, AsRawSocket, BorrowedSocket, FromRawSocket, OwnedHandle, OwnedSocket, RawSocket,
+};
 use std::sync::Once;
 use windows_sys::Win32::Networking::WinSock::{
     FROM_PROTOCOL_INFO, INVALID_SOCKET, SOCKET, WSA_FLAG_NO_HANDLE_INHERIT, WSA_FLAG_OVERLAPPED, WSADATA,
@@ -43,6 +45,15 @@ pub(in super::super) fn duplicate_for(socket: BorrowedSocket<'_>, process: u32) 
     }
     // SAFETY: of the same size, and zeroed before it was written to: all its bytes are initialised.
     Ok(unsafe { std::mem::transmute::<WSAPROTOCOL_INFOW, [u8; WORDS]>(info) })
+}
+
+/// The socket behind a handle that has come from another process, for which no words of that process are believed: with
+/// them it could name any socket of this one.
+pub(in super::super) fn of_handle(handle: OwnedHandle) -> io::Result<OwnedSocket> {
+    // SAFETY: it is not used as a socket but to ask for one by it, which fails where it is none.
+    let socket = unsafe { BorrowedSocket::borrow_raw(handle.as_raw_handle().addr() as RawSocket) };
+    start();
+    from_words(&duplicate_for(socket, std::process::id())?)
 }
 
 /// `WSASocketW(FROM_PROTOCOL_INFO)`: the socket that another process has given to this one.

@@ -6,7 +6,7 @@ use crate::job::codec;
 use crate::job::exchange::ResultRoom;
 use crate::sys::fork;
 use crate::sys::fork_registry::TrackedGift;
-use crate::sys::gifts::{Gift, receive, send_with};
+use crate::sys::gifts::{self, Gift, receive, send_with};
 use crate::sys::readiness::{self, Interest};
 use crate::sys::socket::{self, Blocking, Socket, Unsent, is_gone, retry};
 use crate::wire::frame::{self, Decoder, Frame, HEADER, Kind};
@@ -66,6 +66,10 @@ impl WorkerStream {
     fn frame(&mut self, patience: Option<Duration>) -> io::Result<Result<Option<Frame>, Late>> {
         loop {
             if let Some(frame) = self.early.take().map_or_else(|| self.decoder.next(), |frame| Ok(Some(*frame)))? {
+                if frame.kind == Kind::Gifts {
+                    gifts::take(&self.socket, frame.body(), &mut self.received)?;
+                    continue;
+                }
                 return Ok(Ok(Some(frame)));
             }
             if let Some(patience) = patience.filter(|_| !self.decoder.is_midway()) {
@@ -118,6 +122,16 @@ impl WorkerStream {
             link.send_stream(bytes)?;
             return Ok(Sent::Whole);
         }
+        match gifts::list(&self.socket, attached).map(|list| list.as_deref().map(frame::of_list)) {
+            Ok(None) => self.send_with(bytes, attached),
+            // Where descriptors do not travel with bytes.
+            Ok(Some(list)) => self.send_with(&list, &[]).and_then(|_| self.send_with(bytes, &[])),
+            Err(Unsent::Refused(e)) => Ok(Sent::Refused(e.into())),
+            Err(Unsent::Full | Unsent::Gone) => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn send_with(&self, bytes: &[u8], attached: &[TrackedGift]) -> io::Result<Sent> {
         let mut sent = 0;
         while sent < bytes.len() {
             let attached = if sent == 0 { attached } else { &[] };

@@ -1,7 +1,7 @@
 //! The frame that is being sent, and how far the worker may have read it.
 
 use crate::sys::fork_registry::{SocketEnd, TrackedGift, TrackedSocket, WeakSocket};
-use crate::sys::gifts::send_with;
+use crate::sys::gifts::{self, send_with};
 use crate::sys::socket::{Blocking, Unsent};
 use crate::wire::buffer;
 use crate::wire::frame::{self, HEADER, Kind};
@@ -52,6 +52,9 @@ impl Outbound {
         if self.is_closed && self.sent < self.bytes.len() {
             return Err(Unsent::Gone);
         }
+        if self.sent == 0 && !self.attached.is_empty() {
+            self.list_attached(socket)?;
+        }
         while self.sent < self.bytes.len() {
             match send_with(socket, &self.bytes[self.sent..], &self.attached, Blocking::No) {
                 Ok(count) => {
@@ -71,6 +74,15 @@ impl Outbound {
         }
         if self.bytes.capacity() > 0 {
             self.discard();
+        }
+        Ok(())
+    }
+
+    /// Where descriptors do not travel with bytes, a frame that lists them comes first.
+    fn list_attached(&mut self, socket: &TrackedSocket) -> Result<(), Unsent> {
+        if let Some(list) = gifts::list(socket, &self.attached)? {
+            self.bytes.splice(..0, frame::of_list(&list));
+            self.attached.clear();
         }
         Ok(())
     }

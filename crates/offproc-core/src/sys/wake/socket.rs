@@ -1,16 +1,19 @@
-//! A counter that one process adds to and another takes from: not on this system so far. Within this process, a
-//! datagram socket that is connected to itself stands for one.
+//! A counter that one process adds to and another takes from: a pair of sockets, and a byte for each. Within this
+//! process, a datagram socket that is connected to itself stands for one.
 
 use super::fork_registry::{TrackedFd, TrackedGift};
 use super::gifts::Gift;
+use super::pairs;
 use super::socket::{self, Blocking, Unsent};
 use rustix::net::RecvFlags;
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::windows::io::{AsSocket, BorrowedSocket, OwnedSocket};
 
+/// A counter at 0: our end, and that of who adds.
 pub(crate) fn open() -> io::Result<(TrackedFd, TrackedGift)> {
-    Err(io::ErrorKind::Unsupported.into())
+    let (ours, theirs) = pairs::pair()?;
+    Ok((ours, Gift::Socket(theirs.into_owned()?).into()))
 }
 
 /// A counter of this process alone. It can be waited for.
@@ -27,11 +30,7 @@ impl OwnCounter {
     }
 
     pub(crate) fn add_one(&self) -> io::Result<()> {
-        match socket::send(&self.0, &[1], Blocking::No) {
-            Ok(_) => Ok(()),
-            Err(e) if Unsent::from(e) == Unsent::Full => Ok(()),
-            Err(e) => Err(e.into()),
-        }
+        add(&self.0)
     }
 
     pub(crate) fn take(&self) -> u64 {
@@ -45,15 +44,28 @@ impl AsSocket for OwnCounter {
     }
 }
 
-pub(crate) fn add_one(_: &Gift) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+/// Adds one, if there is room: a socket counts up to some thousands.
+pub(crate) fn add_one(counter: &Gift) -> io::Result<()> {
+    add(counter.socket().ok_or(io::ErrorKind::InvalidInput)?)
+}
+
+fn add(socket: impl AsSocket) -> io::Result<()> {
+    match socket::send(socket.as_socket(), &[1], Blocking::No) {
+        Ok(_) => Ok(()),
+        Err(e) if Unsent::from(e) == Unsent::Full => Ok(()),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// Takes the count, and sets it to 0.
 pub(crate) fn take(counter: &TrackedFd) -> u64 {
-    let mut count = 0;
-    while rustix::net::recv(counter, &mut [0; 1], RecvFlags::empty()).is_ok_and(|(bytes, _)| bytes > 0) {
-        count += 1;
+    let (mut count, mut space) = (0, [0; 4096]);
+    // Not for ever: the other process may add all the while. A datagram socket gives one at a time.
+    for _ in 0..4096 {
+        match rustix::net::recv(counter, &mut space, RecvFlags::empty()) {
+            Ok((taken @ 1.., _)) => count += taken as u64,
+            Ok(_) | Err(_) => break,
+        }
     }
     count
 }
