@@ -118,12 +118,6 @@ pub(crate) fn peek(socket: impl AsFd, space: &mut [u8]) -> Result<usize, Errno> 
     rustix::net::recv(socket, space, RecvFlags::PEEK | DONT_WAIT_TO_RECEIVE).map(|(count, _)| count)
 }
 
-/// `recv(MSG_DONTWAIT)`: how many bytes came.
-pub(crate) fn receive(socket: impl AsFd, space: &mut [u8]) -> Result<usize, Errno> {
-    let socket = socket.as_fd();
-    retry(|| rustix::net::recv(socket, &mut *space, DONT_WAIT_TO_RECEIVE)).map(|(count, _)| count)
-}
-
 /// `shutdown(SHUT_WR)`: the other side finds the end behind what was sent.
 pub(crate) fn shut_down_sending(socket: impl AsFd) {
     let _ = rustix::net::shutdown(socket, Shutdown::Write);

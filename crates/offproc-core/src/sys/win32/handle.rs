@@ -30,8 +30,8 @@ impl Handle {
         Self(u64::from_le_bytes(bytes))
     }
 
-    /// None of the numbers that stand for a process itself, its threads or their rights: whoever duplicates such a one
-    /// for another process gets that process.
+    /// None of the numbers that stand for a process itself, its threads or their rights: a duplicate of such a one that
+    /// is made for another process is of that process.
     fn real(self) -> io::Result<RawHandle> {
         const PSEUDO: std::ops::RangeInclusive<i64> = -6..=0;
         let number = usize::try_from(self.0).ok().filter(|_| !PSEUDO.contains(&self.0.cast_signed()));

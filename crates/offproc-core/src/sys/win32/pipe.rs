@@ -25,8 +25,8 @@ pub(in super::super) fn pipe(room: u32) -> io::Result<(File, File)> {
     Ok(unsafe { (File::from_raw_handle(read), File::from_raw_handle(write)) })
 }
 
-/// `CreateNamedPipeW(FILE_FLAG_OVERLAPPED)`, under a name that nothing has had: where to read, which several threads can
-/// use at once, and where to write.
+/// `CreateNamedPipeW(FILE_FLAG_OVERLAPPED)`, under a name that nothing has had: where to read, which several threads
+/// can use at once, and where to write.
 pub(in super::super) fn shared_pipe(name: &str, room: u32) -> io::Result<(OwnedHandle, OwnedHandle)> {
     let name: Vec<u16> = format!(r"\\.\pipe\{name}").encode_utf16().chain([0]).collect();
     let access = PIPE_ACCESS_INBOUND | FILE_FLAG_FIRST_PIPE_INSTANCE | FILE_FLAG_OVERLAPPED;
