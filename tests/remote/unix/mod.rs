@@ -22,7 +22,8 @@ macro_rules! tests {
 const TESTS: &[Test] = tests! {
     calls: answers_as_any_worker, large_values_travel_both_ways, maps_items, has_no_stdin_and_prints_to_stderr,
         refuses_what_stays_on_its_machine, acts_on_its_settings, leaves_by_itself, is_asked_to_leave;
-    starts: indices_whose_command_fails_rest, no_more_workers_are_started_than_there_are_indices, slow_failures_end, the_cause_is_in_the_error, a_greeting_is_no_worker, another_build_is_none,
+    starts: indices_whose_command_fails_rest, no_more_workers_are_started_than_there_are_indices, slow_failures_end,
+        the_cause_is_in_the_error, a_greeting_is_no_worker, another_build_is_none,
         settings_that_cannot_act_are_refused, a_panic_in_init_is_an_error_as_ever;
     deaths: an_exit_is_no_goodbye, a_dropped_call_kills, limits_are_enforced_by_the_worker, a_stopped_worker_is_lost,
         a_stopped_worker_is_lost_in_the_middle_of_a_job, any_heartbeat_is_possible,

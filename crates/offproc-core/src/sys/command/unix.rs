@@ -30,8 +30,8 @@ pub(crate) struct Pipes {
     pub(crate) stdout: TrackedFd,
 }
 
-/// Starts the command with a socket as its stdin, a pipe as its stdout, and this as its stderr. What is written to a pipe
-/// that nobody reads any more would end a program that has SIGPIPE at its default.
+/// Starts the command with a socket as its stdin, a pipe as its stdout, and this as its stderr. Writing to a pipe whose
+/// other end is closed would end a program that has SIGPIPE at its default.
 pub(crate) fn spawn(command: &mut Command, stderr: TrackedGift) -> io::Result<(Child, Pipes)> {
     let (stdin, theirs_in) = pairs::pair_of_ends()?;
     let (stdout, theirs_out) = pipes::pipe()?;

@@ -54,7 +54,7 @@ fn throw_away(ours: &TcpStream) {
 }
 
 const LENGTH: usize = 8;
-/// More than the system takes of a job that nobody reads, on either side of a connection.
+/// More than the system takes of a job that no one reads, on either side of a connection.
 const LARGE: usize = 1 << 24;
 
 fn answer() -> Vec<u8> {
