@@ -11,14 +11,9 @@ pub(crate) struct CodeOffset(pub(crate) u64);
 
 impl CodeOffset {
     /// The offset of a function's address; an error if it is not in this executable.
+    #[inline]
     pub(crate) fn of(address: usize) -> Result<Self, EncodeError> {
-        Image::current().offset_of(address).map(Self).ok_or_else(|| {
-            EncodeError(
-                "the function is not part of this program's executable (it comes from a shared library), so a worker \
-             could not find it; call it through a function of your own"
-                    .to_owned(),
-            )
-        })
+        Image::current().offset_of(address).map(Self).ok_or_else(not_ours)
     }
 
     /// The address in this process; an error if there is no code.
@@ -27,6 +22,15 @@ impl CodeOffset {
             .address_of(self.0)
             .ok_or_else(|| DecodeError(format!("offset {:#x} is not in the code of this worker's executable", self.0)))
     }
+}
+
+#[cold]
+fn not_ours() -> EncodeError {
+    EncodeError(
+        "the function is not part of this program's executable (it comes from a shared library), so a worker could not \
+         find it; call it through a function of your own"
+            .to_owned(),
+    )
 }
 
 #[cfg(test)]

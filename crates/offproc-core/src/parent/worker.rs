@@ -331,6 +331,7 @@ impl Worker {
     }
 
     /// The next event; [`HungUp`](ChannelEvent::HungUp) once the process has ended without one.
+    #[inline(always)]
     fn poll_event(&mut self, awaited: Awaited, cx: &mut Context<'_>, runtime: &RuntimeSelector) -> Poll<ChannelEvent> {
         if is_forked() {
             // In a fork of the program, which does not have the shared memory.

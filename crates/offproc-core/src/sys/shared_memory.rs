@@ -104,6 +104,7 @@ impl SharedMemory {
 
     /// A copy of the first `length` bytes of data, which the other side may be changing meanwhile: this copies bytes,
     /// and the caller interprets the copy alone.
+    #[inline]
     pub(crate) fn copy_out(&mut self, length: usize, into: &mut Vec<u8>) -> io::Result<()> {
         self.see(length)?;
         into.clear();

@@ -72,6 +72,10 @@ impl ContextInner {
         if let Some(worker) = running.check_in(worker) {
             running.dismiss(*worker);
         }
+        // A call whose own start has no index may wait for it.
+        if running.settings.pool.start.worker_type.is_command() {
+            running.ledger.wake_waiting();
+        }
     }
 
     /// A worker that has not decided yet whether it stays goes to the back of the cache.

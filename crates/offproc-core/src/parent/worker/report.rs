@@ -12,10 +12,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 impl Worker {
+    #[cold]
     pub(super) fn violated(&self, violation: String) -> Outcome {
         self.broken(self.kill_for_violation(violation))
     }
 
+    #[cold]
     pub(super) fn broken(&self, error: BrokenWorkerError) -> Outcome {
         if !is_forked() {
             self.process.0.report_exit(ExitKind::Crashed, Some(error.clone()));

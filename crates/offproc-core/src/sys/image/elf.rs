@@ -20,6 +20,7 @@ pub(crate) fn is_in_executable() -> bool {
 
 impl Image {
     /// The image of the running executable. Read once; a program's image does not change.
+    #[inline]
     pub(crate) fn current() -> &'static Self {
         static CURRENT: OnceLock<Image> = OnceLock::new();
         CURRENT.get_or_init(Self::read)

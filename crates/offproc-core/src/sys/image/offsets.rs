@@ -21,6 +21,7 @@ pub(crate) struct Image {
 impl Image {
     /// The distance of a piece of code from the load address, the same in every process of this executable. `None`
     /// when the address is not in the executable's code: it belongs to a shared library.
+    #[inline]
     pub(crate) fn offset_of(&self, address: usize) -> Option<u64> {
         self.has_code_at(address).then(|| (address - self.base) as u64)
     }
@@ -31,6 +32,7 @@ impl Image {
         self.has_code_at(address).then_some(address)
     }
 
+    #[inline]
     pub(crate) fn has_code_at(&self, address: usize) -> bool {
         self.code.iter().any(|range| range.contains(&address))
     }

@@ -45,8 +45,7 @@ impl<W: PooledWorker> WorkerLedger<W> {
         Ok(StartGuard::new(context, &mut *context.ledger().lock_open()?))
     }
 
-    /// Counts as many starts as there are spare workers missing.
-    /// `most`: how many workers there can be.
+    /// Counts as many starts as there are spare workers missing. `most`: how many workers there can be.
     pub(crate) fn begin_spares<C: HasLedger<Worker = W>>(
         context: &Arc<C>,
         wanted: usize,
@@ -138,13 +137,7 @@ impl<C: HasLedger> RunningGuard<C> {
     #[must_use]
     #[inline]
     pub(crate) fn check_in(&mut self, worker: C::Worker) -> Option<C::Worker> {
-        let mut state = self.settle();
-        let left = state.check_in(worker);
-        // A call whose own start has no index may wait for it.
-        if !state.changed.is_empty() {
-            WorkerLedger::changed(state);
-        }
-        left
+        self.settle().check_in(worker)
     }
 
     /// The worker comes back, and has not decided yet whether it stays: it goes to the back. `Some`: it does not stay

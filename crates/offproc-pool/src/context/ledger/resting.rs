@@ -36,7 +36,7 @@ impl<W: PooledWorker> WorkerLedger<W> {
         if patient && state.has_idle() {
             return Turn::Idle;
         }
-        match state.rests.first_to_end(total, now) {
+        match state.rests.first_to_end(total.max(1), now) {
             Some((_, cause)) if !patient || state.indices.is_empty() => Turn::AllRest(cause.clone()),
             Some((until, _)) => Turn::Wait(Some(until)),
             None if !patient => Turn::Idle,
