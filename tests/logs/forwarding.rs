@@ -30,8 +30,9 @@ matrix!(
     goes_to_the_subscriber_of_its_caller,
     holds_no_span_of_a_call_that_could_not_be_sent,
     is_the_job_s_own_where_nothing_is_forwarded,
-    of_a_process_that_a_job_forks_stays_there,
 );
+#[cfg(unix)]
+matrix!(of_a_process_that_a_job_forks_stays_there);
 
 fn forwarding(case: Case) -> WorkerContext {
     case.builder().forward_tracing(LevelFilter::TRACE).open().unwrap()
@@ -411,6 +412,7 @@ async fn is_the_job_s_own_where_nothing_is_forwarded(case: Case) {
     assert_eq!(captured.messages(), ["to its own"]);
 }
 
+#[cfg(unix)]
 async fn of_a_process_that_a_job_forks_stays_there(case: Case) {
     let captured = Captured::globally();
     let call = forwarding(case).run_sync(
