@@ -119,8 +119,8 @@ part_aarch64() {
 # What Windows has mechanisms of its own for.
 windows_tests=(windows handles channel_items)
 
-# The essential tests take from 8 minutes on under Wine, and some fail now and then: with --long alone. docs/platforms.md
-# has what they showed.
+# The essential tests take from 8 minutes on under Wine, and some fail now and then: with --long alone.
+# docs/platforms.md has what they showed.
 # shellcheck disable=SC2046 # one word an option
 part_windows() {
     local verb=run own
