@@ -119,8 +119,8 @@ part_aarch64() {
 # What Windows has mechanisms of its own for.
 windows_tests=(windows handles channel_items)
 
-# The essential tests take from 8 minutes on under Wine, and some fail now and then: with --long alone.
-# docs/platforms.md has what they showed.
+# The tests take from 8 minutes on under Wine, and some fail now and then: with --long alone. docs/platforms.md has what
+# they showed.
 # shellcheck disable=SC2046 # one word an option
 part_windows() {
     local verb=run own
@@ -129,13 +129,12 @@ part_windows() {
     cargo_for "$1" $verb --quiet -p offproc-examples --example minimal
     # On sample pictures that it makes itself.
     cargo_for "$1" $verb --quiet -p offproc-examples --example thumbnails
-    [ -n "$is_build" ] || stranger "$1"
     # shellcheck disable=SC2086 # one word an option
     if [ -n "$is_long" ]; then
+        [ -n "$is_build" ] || stranger "$1"
         run_tests "$1" -p offproc-tests $(essential_tests) --test channel_ends --test forwarding $own --
     else
-        run_tests "$1" -p offproc-tests $own -- "${one_executor[@]}"
-        cargo_for "$1" test --quiet --no-run -p offproc-tests $(essential_tests)
+        cargo_for "$1" test --quiet --no-run -p offproc-tests $(essential_tests) $own
     fi
 }
 
