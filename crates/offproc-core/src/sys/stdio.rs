@@ -5,7 +5,7 @@
 //! threads, a thread of our own takes the locks, and the caller waits for it for a limited time.
 
 use super::flusher::{Flusher, PATIENCE, STACK};
-use super::{c_streams as c, lifeline, thread};
+use super::{c_streams as c, thread};
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -100,6 +100,5 @@ fn has_one_thread() -> Option<bool> {
         return Some(!has_others);
     }
     // The directory has a link to itself, one from above, and one for each thread.
-    let one = if lifeline::has_thread() { 4 } else { 3 };
-    rustix::fs::stat("/proc/self/task").ok().map(|task| task.st_nlink == one)
+    rustix::fs::stat("/proc/self/task").ok().map(|task| task.st_nlink == 3)
 }

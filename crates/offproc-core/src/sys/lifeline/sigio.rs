@@ -44,11 +44,6 @@ pub(crate) fn release() {
 /// This process is to have one thread from here on: no other waits for its parent.
 pub(crate) fn end_threads() {}
 
-/// Whether a thread of this process waits for its parent's end: the kernel does.
-pub(super) const fn has_thread() -> bool {
-    false
-}
-
 /// `prctl(PR_SET_PDEATHSIG)`: the end of this process's parent ends it even if another process has a copy of the
 /// parent's end, made by a bare `clone` that the parent does not know of. The kernel acts on the
 /// end of the thread that is the parent: the program's first (see `sys/spawn.rs`). It drops the request when this

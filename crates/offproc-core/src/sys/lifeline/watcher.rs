@@ -163,11 +163,6 @@ pub(crate) fn end_threads() {
     watcher.into_iter().for_each(Watcher::stop);
 }
 
-/// Whether a thread of this process waits for its parent's end. It takes no lock that others wait for.
-pub(super) fn has_thread() -> bool {
-    held().as_ref().is_some_and(|held| held.watcher.is_some())
-}
-
 /// The end of this process's parent ends it even if another process has a copy of the parent's end.
 pub(crate) fn die_with(Starter(parent): Starter) {
     let Some(parent) = parent else { return };
