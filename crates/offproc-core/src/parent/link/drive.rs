@@ -166,9 +166,8 @@ async fn flush(link: &Link, stdin: &Async<TrackedFd>) -> io::Result<()> {
 async fn beat(link: &Link, stdout: &Async<TrackedFd>, heartbeat: Duration) -> io::Result<Option<Lost>> {
     loop {
         sleep(heartbeat).await;
+        // Without waiting for room: a worker that reads nothing is lost, too.
         link.beat();
-        // What cannot be sent now is sent with what comes next: a worker that reads nothing is lost, too.
-        link.flush();
         let patience = heartbeat.saturating_mul(MISSING);
         // This program may have been stopped meanwhile, and not have read what is there.
         if link.silent_since().is_some_and(|since| since.elapsed() >= patience)

@@ -87,11 +87,13 @@ impl Link {
         state.unsent.is_empty()
     }
 
-    /// Sends a heartbeat, unless something else is on its way.
+    /// Sends a heartbeat, or of what is on its way what there is room for.
     pub(super) fn beat(&self) {
         let mut state = self.state();
         if state.unsent.is_empty() {
             state.send(&frame::empty(Kind::Heartbeat));
+        } else {
+            state.flush();
         }
     }
 

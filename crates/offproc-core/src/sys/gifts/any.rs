@@ -93,11 +93,11 @@ impl fmt::Display for OtherKind {
     }
 }
 
-macro_rules! handles {
-    ($($kind:ty),+) => {$(
+macro_rules! gifts {
+    ($variant:ident by $borrow:ident, $other:literal: $($kind:ty),+) => {$(
         impl AsGift for $kind {
             fn as_gift(&self) -> BorrowedGift<'_> {
-                BorrowedGift::Handle(self.as_handle())
+                BorrowedGift::$variant(self.$borrow())
             }
         }
 
@@ -106,36 +106,17 @@ macro_rules! handles {
 
             fn try_from(gift: Gift) -> Result<Self, OtherKind> {
                 match gift {
-                    Gift::Handle(handle) => Ok(handle.into()),
-                    Gift::Socket(_) => Err(OtherKind("a socket came in place of the handle of a file or a pipe")),
+                    Gift::$variant(gift) => Ok(gift.into()),
+                    _ => Err(OtherKind($other)),
                 }
             }
         }
     )+};
 }
-handles!(OwnedHandle, File, ChildStdin, ChildStdout, ChildStderr);
-
-macro_rules! sockets {
-    ($($kind:ty),+) => {$(
-        impl AsGift for $kind {
-            fn as_gift(&self) -> BorrowedGift<'_> {
-                BorrowedGift::Socket(self.as_socket())
-            }
-        }
-
-        impl TryFrom<Gift> for $kind {
-            type Error = OtherKind;
-
-            fn try_from(gift: Gift) -> Result<Self, OtherKind> {
-                match gift {
-                    Gift::Socket(socket) => Ok(socket.into()),
-                    Gift::Handle(_) => Err(OtherKind("the handle of a file or a pipe came in place of a socket")),
-                }
-            }
-        }
-    )+};
-}
-sockets!(OwnedSocket, TcpStream, TcpListener, UdpSocket);
+gifts!(Handle by as_handle, "a socket came in place of the handle of a file or a pipe":
+    OwnedHandle, File, ChildStdin, ChildStdout, ChildStderr);
+gifts!(Socket by as_socket, "the handle of a file or a pipe came in place of a socket":
+    OwnedSocket, TcpStream, TcpListener, UdpSocket);
 
 macro_rules! pointers {
     ($($kind:ty),+) => {$(
